@@ -1,0 +1,1 @@
+"""What in this input made the model say that?"""
