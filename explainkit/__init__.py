@@ -1,1 +1,67 @@
-"""What in this input made the model say that?"""
+"""Explanations of neural networks: what in this input made the model say that.
+
+`show_prediction` draws the answer in a notebook; `explain_prediction` returns it
+as a record that programs can read. Names arrive when they are first used, so
+that importing explainkit loads no framework.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from explainkit.explanation import Explanation, ExplanationWarning, TargetExplanation, views
+
+if TYPE_CHECKING:
+    from explainkit import formatters, inspection, scenes
+    from explainkit.explain import explain_prediction, explain_predictions
+    from explainkit.formatters import expand_heatmap, format_as_image, heatmap_to_image
+    from explainkit.ipython import show_prediction
+
+__version__ = "0.1.0.dev0"
+
+__all__ = [
+    "Explanation",
+    "ExplanationWarning",
+    "TargetExplanation",
+    "__version__",
+    "expand_heatmap",
+    "explain_prediction",
+    "explain_predictions",
+    "format_as_image",
+    "formatters",
+    "heatmap_to_image",
+    "inspection",
+    "scenes",
+    "show_prediction",
+]
+
+#: Where each name lives that is not loaded with the package.
+_HOMES = {
+    "expand_heatmap": "explainkit.formatters",
+    "explain_prediction": "explainkit.explain",
+    "explain_predictions": "explainkit.explain",
+    "format_as_image": "explainkit.formatters",
+    "heatmap_to_image": "explainkit.formatters",
+    "show_prediction": "explainkit.ipython",
+}
+_MODULES = ("formatters", "inspection", "scenes")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"explainkit.{name}")
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'explainkit' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+def _as_png(expl: Explanation) -> bytes | None:
+    from explainkit.formatters import format_as_png
+
+    return format_as_png(expl) if expl.image is not None and expl.targets else None
+
+
+views.update({"text/plain": repr, "image/png": _as_png})

@@ -18,9 +18,10 @@ TargetName = int | tuple[str, int] | str
 #: A picture, or what makes one when somebody looks, or None where there is none.
 PictureSource = Image.Image | Callable[[], Image.Image | None] | None
 
-#: How a record shows itself in IPython: a drawing function for each MIME type.
-#: The package fills it with its formatters; plug-ins may add to it.
-views: "dict[str, Callable[[Explanation], str | bytes]]" = {}
+#: How a record shows itself in IPython: for each MIME type a function that draws
+#: it, or gives None if it cannot. The package fills it with its formatters;
+#: plug-ins may add to it.
+views: "dict[str, Callable[[Explanation], str | bytes | None]]" = {}
 
 
 class ExplanationWarning(UserWarning):
@@ -75,7 +76,7 @@ def _targets(given: Iterable[TargetExplanation]) -> tuple[TargetExplanation, ...
 
 @attrs.frozen
 class Explanation:
-    """An answer to: what in this input made the model say that?
+    """The answer to what in an input made the model say that.
 
     Attributes
     ----------
@@ -119,7 +120,9 @@ class Explanation:
         return _look(self._image)
 
     def __repr__(self) -> str:
-        shown = (f"{field.alias}={getattr(self, field.alias)!r}" for field in attrs.fields(type(self)))
+        shown = (
+            f"{field.alias}={getattr(self, field.alias)!r}" for field in attrs.fields(type(self))
+        )
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def _repr_mimebundle_(
@@ -127,4 +130,5 @@ class Explanation:
     ) -> dict[str, str | bytes]:
         """Show itself in IPython, with every view that fits."""
         wanted = set(views if include is None else include) - set(exclude or ())
-        return {kind: view(self) for kind, view in views.items() if kind in wanted}
+        shown = ((kind, view(self)) for kind, view in views.items() if kind in wanted)
+        return {kind: data for kind, data in shown if data is not None}

@@ -1,0 +1,1 @@
+"""Engines: the gradient backends, one file for each array framework."""

@@ -1,0 +1,62 @@
+"""The methods by name. A new one is a file beside these, and a line here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from explainkit.methods.base import Method
+from explainkit.methods.cam import GradCAM
+from explainkit.suggestions import did_you_mean
+
+METHODS: dict[str, type[Method]] = {method.name: method for method in (GradCAM,)}
+
+
+def find_method(method: str | Method, options: Mapping[str, Any]) -> Method:
+    """Make the method that was asked for.
+
+    Parameters
+    ----------
+    method
+        A name in `METHODS`, or a method made by hand.
+    options
+        The method's own options.
+
+    Raises
+    ------
+    ValueError
+        If there is no such method.
+    TypeError
+        If the method has no such option, or the option no such value.
+
+    Examples
+    --------
+    >>> find_method("gradcam", {"counterfactual": True})
+    GradCAM(counterfactual=True)
+    """
+    if isinstance(method, Method):
+        if options:
+            raise TypeError(
+                f"{method!r} has its options already; {_listed(options)} came beside it"
+            )
+        return method
+    if not isinstance(method, str):
+        raise TypeError(f"method is a {type(method).__name__}; give a name: {_listed(METHODS)}")
+    if method not in METHODS:
+        raise ValueError(
+            f"no method {method!r}; there are: {_listed(METHODS)}" + did_you_mean(method, METHODS)
+        )
+    chosen: Any = METHODS[method]
+    known = [field.name for field in attrs.fields(chosen)]
+    for option in options:
+        if option not in known:
+            raise TypeError(
+                f"{option!r} is no argument of explain_prediction and no option of "
+                f"{method!r}, which takes: {_listed(known)}" + did_you_mean(option, known)
+            )
+    made: Method = chosen(**options)
+    return made
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(names) or "none"

@@ -1,0 +1,157 @@
+"""The contract of an engine: the gradient backend of one array framework.
+
+Every gradient method is the same primitive: run the model once, keep the tensors
+at some taps, and pull the chosen scores back to them. An engine gives that, and
+a numpy-like namespace for the formulas. It knows nothing of layers: whoever runs
+the model calls `tap(place, tensor)` where a place is reached, and goes on with
+the tensor it gets back.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, ClassVar, Literal
+
+import attrs
+
+#: An array of the engine's framework.
+Tensor = Any
+#: Where a tap sits, in whatever words the estimator uses.
+Place = Hashable
+#: Called with a place and its tensor; gives the tensor to go on with.
+Tap = Callable[[Place, Tensor], Tensor]
+#: Runs the model: gives the scores, shape (N, K), and anything worth keeping.
+Run = Callable[[Tap], tuple[Tensor, Any]]
+#: The activations that turn a model's logits into probabilities.
+ActivationName = Literal["softmax", "sigmoid"]
+
+
+class UnreachableTapError(ValueError):
+    """The scores do not depend on the tensors at some taps.
+
+    Parameters
+    ----------
+    places
+        The taps that no score depends on.
+    """
+
+    def __init__(self, places: tuple[Place, ...]) -> None:
+        super().__init__(f"no score depends on the taps {places}")
+        self.places = places
+
+
+@attrs.frozen
+class PulledBack:
+    """Scores, and how each of them depends on the tensors at the taps.
+
+    Attributes
+    ----------
+    scores : tensor, shape (N, K)
+    kept : anything
+        What the run gave beside the scores.
+    activations : mapping from place to tensor, shape (N, ...)
+    gradients : mapping from place to tensor, shape (N, K, ...)
+        The derivative of each document's scores with respect to its own tensor.
+    """
+
+    scores: Tensor
+    kept: Any
+    activations: Mapping[Place, Tensor]
+    gradients: Mapping[Place, Tensor]
+
+
+class Engine(ABC):
+    """What explainkit asks of an array framework.
+
+    A *program* is a Python function of tensors that may call `pull_back`,
+    `run_on` and the namespace `xp`. `compile` makes it fast; the Python code in
+    it then runs only while it is traced.
+
+    Documents in a batch must not influence each other, as they do not when a
+    model infers: that is why one pull-back serves all documents at once.
+    """
+
+    #: The name of the framework's package.
+    name: ClassVar[str]
+    #: What a compiled program may raise beside Python's own errors.
+    errors: ClassVar[tuple[type[Exception], ...]]
+    #: Array functions under numpy's names, for formulas that are written once.
+    xp: ClassVar[Any]
+
+    @abstractmethod
+    def trace(self, program: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a program on stand-ins for arrays, and return what it says.
+
+        Nothing is computed: the tensors have shapes and dtypes only.
+
+        Parameters
+        ----------
+        program
+            A function of tensors; what it returns must hold no tensors.
+        *arguments
+            Arrays, or nested lists, tuples and dicts of them. The first axis of
+            each counts documents and is left open.
+        """
+
+    @abstractmethod
+    def compile(self, program: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
+        """Compile a program for arguments like these, and for any number of documents.
+
+        Parameters
+        ----------
+        program
+            A function of tensors that returns a nested tuple or dict of tensors.
+        *arguments
+            As in `trace`.
+
+        Returns
+        -------
+        callable
+            Takes arrays of numpy, gives arrays of numpy in the same structure.
+        """
+
+    @abstractmethod
+    def pull_back(self, run: Run) -> PulledBack:
+        """Run once, and pull each score back to every place that was tapped.
+
+        Nothing before a tap is differentiated, nor are the model's weights.
+
+        Raises
+        ------
+        UnreachableTapError
+            If no score depends on some tapped tensor.
+        """
+
+    def run_on(self, run: Run, replacements: Mapping[Place, Tensor]) -> tuple[Tensor, Any]:
+        """Run with other tensors in the place of those at some taps.
+
+        In a compiled program what only the replaced tensors needed is not
+        computed: only the model behind the taps runs again.
+        """
+        return run(replacements.get)
+
+    @abstractmethod
+    def before_activation(self, output: Tensor) -> tuple[Tensor, ActivationName | None]:
+        """Find the tensor that a final softmax or sigmoid made this output of.
+
+        Returns
+        -------
+        tensor
+            The logits; the output itself where there is no such activation.
+        name
+            Which activation it was, or None.
+        """
+
+    @abstractmethod
+    def widen(self, tensor: Tensor) -> Tensor:
+        """Make half-precision numbers single, and leave others as they are.
+
+        Means over a map, and gradients of a probability, leave the range of half
+        precision soon.
+        """
+
+    @abstractmethod
+    def is_tappable(self, value: Any) -> bool:
+        """Tell whether a value is one tensor of the program that is being traced.
+
+        Tensors inside a loop of the framework are not: they have no one value.
+        """

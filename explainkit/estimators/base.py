@@ -1,0 +1,386 @@
+"""What all kinds of estimators share: from checked documents to filled records."""
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from explainkit.engines.base import Engine, Tap, Tensor, UnreachableTapError
+from explainkit.engines.cache import WeakCache
+from explainkit.explanation import (
+    Explanation,
+    ExplanationWarning,
+    PictureSource,
+    TargetExplanation,
+    TargetName,
+)
+from explainkit.layers import LayerCall, LayerIndex
+from explainkit.methods.base import Method, TapPoint
+from explainkit.methods.heatmap import heatmap_of
+from explainkit.methods.scoring import ClassScores, Scored
+from explainkit.targets import Chosen, Output, TargetSpace
+
+#: What was traced and compiled, for every model that was explained and lives.
+cache = WeakCache()
+
+
+@attrs.frozen
+class Anatomy:
+    """What one run of a model on stand-ins has shown.
+
+    Attributes
+    ----------
+    index : LayerIndex
+        The layers that ran.
+    outputs : tuple of Output
+        The outputs, flattened.
+    logits : tuple of (LayerCall or None)
+        For each output, the layer that worked out its scores before a final
+        softmax or sigmoid.
+    channels_first : bool
+        Whether the documents have their channels before the spatial axes.
+    """
+
+    index: LayerIndex
+    outputs: tuple[Output, ...]
+    logits: tuple[LayerCall | None, ...]
+    channels_first: bool
+
+
+@attrs.frozen
+class Question:
+    """What is asked of a model, apart from the documents."""
+
+    method: Method
+    layer: Any = None
+    targets: Any = None
+    top_targets: int = 1
+    target_names: Any = None
+    logits: bool = attrs.field(default=True, validator=attrs.validators.instance_of(bool))
+
+
+@attrs.frozen
+class Answer:
+    """What the model said of N documents, as arrays of numpy."""
+
+    scores: NDArray[Any]
+    maps: NDArray[Any]
+    probas: NDArray[Any] | None
+    indices: NDArray[np.int32] | None
+    space: TargetSpace
+    function_names: tuple[str, ...]
+
+    def target(self, doc: int, position: int) -> TargetName:
+        if self.indices is None:
+            return self.function_names[position]
+        return self.space.name(int(self.indices[doc, position]))
+
+    def label(self, doc: int, position: int) -> str | None:
+        if self.indices is None:
+            return None
+        return self.space.label(int(self.indices[doc, position]))
+
+    def proba(self, doc: int, position: int) -> float | None:
+        if self.indices is None or self.probas is None:
+            return None
+        output = self.space.output(int(self.indices[doc, position]))
+        return float(self.probas[doc, position]) if output.activation else None
+
+    def is_regression(self, doc: int) -> bool:
+        if self.indices is None:
+            return False
+        return self.space.output(int(self.indices[doc, 0])).is_regression
+
+
+class Explainer(ABC):
+    """One estimator, seen as what can be asked of it.
+
+    A kind of estimator says how to run itself with taps, and what its parts are;
+    the way from a question to the records is the same for all.
+    """
+
+    #: The engine of the framework that the estimator computes with.
+    engine: Engine
+    #: The estimator's name, for records and messages.
+    name: str
+    #: The estimator itself.
+    model: Any
+
+    @abstractmethod
+    def fingerprint(self) -> Hashable:
+        """Tell one structure of the estimator from another, at no cost to speak of.
+
+        What was compiled is used again only while this stays the same.
+        """
+
+    @abstractmethod
+    def trace(self, docs: Any) -> Anatomy:
+        """Look at one run on stand-ins for the documents."""
+
+    @abstractmethod
+    def runner(self) -> Callable[[Any, Tap], Any]:
+        """Give a function that runs the model on docs, with the taps it is given.
+
+        The function must not keep the model alive. Places are (path, application).
+        """
+
+    @staticmethod
+    @abstractmethod
+    def flatten(outputs: Any) -> list[Tensor]:
+        """List the tensors in the model's outputs."""
+
+    @staticmethod
+    @abstractmethod
+    def pack(outputs: Any, tensors: list[Tensor]) -> Any:
+        """Put other tensors into the structure of the model's outputs."""
+
+    @abstractmethod
+    def layer_at(self, index: int) -> Any:
+        """Give the estimator's layer at an index, as it counts them itself."""
+
+    @abstractmethod
+    def picture(self, docs: Any, position: int, channels_first: bool) -> PictureSource:
+        """Give what makes the picture of one document, when somebody looks."""
+
+    def anatomy(self, docs: Any) -> Anatomy:
+        """Look at the model, once for each structure and size of document."""
+        key = ("anatomy", self.fingerprint(), signature(docs))
+        return cache.get(self.model, key, lambda: self.trace(docs))
+
+    def layers(self, index: LayerIndex, layer: Any) -> tuple[LayerCall, ...]:
+        """Find the calls that `layer=` means.
+
+        Raises
+        ------
+        TypeError, ValueError, LookupError
+            If it means none that a heatmap can be built from.
+        """
+        if layer is None:
+            return (index.default(),)
+        given = layer if isinstance(layer, list) else [layer]
+        if not given:
+            raise ValueError("layer is an empty list; give None to have it chosen")
+        found = tuple(index.check_map(self._call_of(index, one)) for one in given)
+        if len(set(found)) < len(found):
+            names = [index.describe(call) for call in found]
+            raise ValueError(f"layer names the same layer twice: {names}")
+        return found
+
+    def explain(
+        self, docs: Any, question: Question, pictures: Sequence[PictureSource] | None = None
+    ) -> list[Explanation | ValueError]:
+        """Explain checked documents; what went wrong with one stands in its place.
+
+        The pictures are made of the documents where none are given.
+        """
+        anatomy = self.anatomy(docs)
+        calls = self.layers(anatomy.index, question.layer)
+        answer = self._ask(docs, question, anatomy, calls)
+        layer = " + ".join(anatomy.index.describe(call) for call in calls)
+        _warn_of_blanks(answer, layer)
+        return [
+            _unusable(answer, doc)
+            or Explanation(
+                estimator=self.name,
+                method=question.method.name,
+                layer=layer,
+                description=self._description(question, layer, anatomy.outputs),
+                is_regression=answer.is_regression(doc),
+                targets=_target_explanations(answer, doc),
+                image=pictures[doc]
+                if pictures
+                else self.picture(docs, doc, anatomy.channels_first),
+            )
+            for doc in range(len(answer.scores))
+        ]
+
+    def check(self, docs: Any, question: Question, count: int | None) -> None:
+        """Raise now what a question would raise later, before any forward pass."""
+        anatomy = self.anatomy(docs)
+        self.layers(anatomy.index, question.layer)
+        space = TargetSpace(anatomy.outputs, question.target_names)
+        space.choose(question.targets, question.top_targets, count)
+
+    def _call_of(self, index: LayerIndex, layer: Any) -> LayerCall:
+        if isinstance(layer, tuple):
+            if len(layer) != 2:
+                raise TypeError(f"layer {layer!r}: a tuple is (layer, application)")
+            if isinstance(layer[0], str):
+                return index.find_name(f"{layer[0]}#{layer[1]}")
+            return index.find_identity(layer[0], layer[1])
+        if isinstance(layer, str):
+            return index.find_name(layer)
+        if isinstance(layer, int | np.integer) and not isinstance(layer, bool):
+            return index.find_identity(self.layer_at(int(layer)))
+        if hasattr(layer, "name"):
+            return index.find_identity(layer)
+        raise TypeError(
+            f"layer is a {type(layer).__name__}; give a name, a path, an index, a layer, "
+            "(layer, application), a list of these, or None"
+        )
+
+    def _ask(
+        self, docs: Any, question: Question, anatomy: Anatomy, calls: tuple[LayerCall, ...]
+    ) -> Answer:
+        space = TargetSpace(anatomy.outputs, question.target_names)
+        chosen = space.choose(question.targets, question.top_targets)
+        taps = tuple(TapPoint((c.path, c.application), c.channels_first) for c in calls)
+        arguments = [docs]
+        if chosen.indices is not None:
+            count = len(self.flatten(docs)[0])
+            rows = np.broadcast_to(chosen.indices, (count, chosen.indices.shape[1]))
+            arguments.append(np.ascontiguousarray(rows))
+        key = (
+            self.fingerprint(),
+            signature(arguments),
+            question.method,
+            question.logits,
+            taps,
+            chosen.top,
+            chosen.functions,
+        )
+        program = cache.get(
+            self.model,
+            key,
+            lambda: self.engine.compile(
+                self._program(
+                    question.method, taps, ClassScores(anatomy.outputs, question.logits), chosen
+                ),
+                *arguments,
+            ),
+        )
+        try:
+            scores, maps, probas, indices = program(*arguments)
+        except UnreachableTapError as error:
+            lost = [
+                anatomy.index.describe(call)
+                for call in calls
+                if (call.path, call.application) in error.places
+            ]
+            raise ValueError(
+                f"the score does not depend on the output of layer {', '.join(map(repr, lost))}, "
+                f"so it has no gradient there; the layer chosen by itself would be "
+                f"'{anatomy.index.describe(anatomy.index.default())}'"
+            ) from None
+        names = () if chosen.functions is None else _function_names(chosen.functions, scores)
+        return Answer(scores, maps, probas, indices, space, names)
+
+    def _program(
+        self,
+        method: Method,
+        taps: tuple[TapPoint, ...],
+        class_scores: ClassScores,
+        chosen: Chosen,
+    ) -> Callable[..., Any]:
+        """Write the program that is compiled: it must not keep the model alive."""
+        engine, flatten, pack = self.engine, self.flatten, self.pack
+        run_model = self.runner()
+        tapped = {tap.place for tap in taps}
+
+        def score(result: Any, *indices: Tensor) -> Scored:
+            tensors = flatten(result)
+            if chosen.functions is not None:
+                if class_scores.logits:
+                    tensors = [engine.before_activation(tensor)[0] for tensor in tensors]
+                return Scored(_call_all(engine, chosen.functions, pack(result, tensors)))
+            if chosen.top is not None:
+                return class_scores.top(engine, tensors, chosen.top)
+            return class_scores.at(engine, tensors, *indices)
+
+        def program(docs: Any, *indices: Tensor) -> Any:
+            def run(tap: Tap) -> tuple[Tensor, Any]:
+                def visit(place: Hashable, tensor: Tensor) -> Tensor:
+                    return tap(place, tensor) if place in tapped else tensor
+
+                scored = score(run_model(docs, visit), *indices)
+                return scored.scores, scored
+
+            mapped = method.maps(engine, run, taps)
+            return mapped.scores, mapped.maps, mapped.kept.probas, mapped.kept.indices
+
+        return program
+
+    def _description(self, question: Question, layer: str, outputs: tuple[Output, ...]) -> str:
+        activations = sorted({output.activation for output in outputs if output.activation})
+        if question.logits and activations:
+            what = f"the score before the final {' or '.join(activations)}"
+        else:
+            what = "the model's output"
+        return f"{question.method.title} at layer '{layer}', of {what}: {question.method.formula}"
+
+
+def signature(value: Any) -> Hashable:
+    """Shapes and dtypes of nested arrays, without the documents' axis."""
+    if isinstance(value, dict):
+        return tuple((key, signature(item)) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return tuple(signature(item) for item in value)
+    return value.shape[1:], str(value.dtype)
+
+
+def _call_all(engine: Engine, functions: tuple[Callable[[Any], Any], ...], outputs: Any) -> Tensor:
+    columns = []
+    for function in functions:
+        scores = engine.widen(function(outputs))
+        if len(scores.shape) not in (1, 2):
+            raise ValueError(
+                f"the target {_name(function)} gives scores of shape {tuple(scores.shape)}; one "
+                "score for each doc, shape (N,), or K of them, shape (N, K), would do"
+            )
+        columns.append(scores if len(scores.shape) == 2 else scores[:, None])
+    return columns[0] if len(columns) == 1 else engine.xp.concatenate(columns, axis=1)
+
+
+def _name(function: Callable[[Any], Any]) -> str:
+    return getattr(function, "__name__", type(function).__name__)
+
+
+def _function_names(
+    functions: tuple[Callable[[Any], Any], ...], scores: NDArray[Any]
+) -> tuple[str, ...]:
+    names = [_name(function) for function in functions]
+    if len(names) == scores.shape[1]:
+        return tuple(names)
+    return tuple(f"{'+'.join(names)}[{column}]" for column in range(scores.shape[1]))
+
+
+def _unusable(answer: Answer, doc: int) -> ValueError | None:
+    for what, values in (("score", answer.scores[doc]), ("gradient", answer.maps[doc])):
+        if not np.isfinite(values).all():
+            return ValueError(
+                f"the model gives a {what} that is NaN or infinite for this doc; there is "
+                "nothing to be explained by it"
+            )
+    return None
+
+
+def _warn_of_blanks(answer: Answer, layer: str) -> None:
+    """Say where a picture will be blank, since nothing there speaks for the target."""
+    blank = (answer.maps <= 0).all(axis=(2, 3)) & np.isfinite(answer.scores)
+    if blank.any():
+        doc, position = (int(i) for i in np.argwhere(blank)[0])
+        warnings.warn(
+            f"nothing at layer '{layer}' speaks for target {answer.target(doc, position)!r}: its "
+            "heatmap is all zeros (its map shows what speaks against it)",
+            ExplanationWarning,
+            stacklevel=2,
+        )
+
+
+def _target_explanations(answer: Answer, doc: int) -> list[TargetExplanation]:
+    maps = answer.maps[doc]
+    return [
+        TargetExplanation(
+            target=answer.target(doc, position),
+            label=answer.label(doc, position),
+            score=float(answer.scores[doc, position]),
+            proba=answer.proba(doc, position),
+            heatmap=heatmap,
+            map=maps[position],
+        )
+        for position, heatmap in enumerate(heatmap_of(maps))
+    ]

@@ -1,0 +1,168 @@
+"""Many documents in order, a batch at a time, with those that fail told apart."""
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any, Literal
+
+import attrs
+import numpy as np
+
+from explainkit.estimators.base import Explainer, Question, signature
+from explainkit.estimators.documents import Inputs, arrays_of, joined, rows_of
+from explainkit.explanation import Explanation, PictureSource
+from explainkit.pictures import as_picture
+
+OnError = Literal["raise", "record"]
+
+#: What a document that cannot be explained may raise, beside its engine's own errors.
+_FAILURES = (ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError)
+
+
+@attrs.frozen
+class _Item:
+    """One document: checked and ready, or the error that it gave."""
+
+    position: int
+    doc: Any = None
+    picture: PictureSource = None
+    error: Exception | None = None
+
+
+@attrs.frozen
+class BatchedExplainer:
+    """An estimator that explains streams of documents."""
+
+    explainer: Explainer
+    inputs: Inputs
+    question: Question
+    batch_size: int = attrs.field(default=32)
+    on_error: OnError = attrs.field(default="raise")
+
+    @batch_size.validator
+    def _check_batch_size(self, _attribute: Any, value: Any) -> None:
+        if isinstance(value, bool) or not isinstance(value, int | np.integer):
+            raise TypeError(f"batch_size is {value!r}; give a number of docs")
+        if value < 1:
+            raise ValueError(f"batch_size is {value}; give 1 or more")
+
+    @on_error.validator
+    def _check_on_error(self, _attribute: Any, value: Any) -> None:
+        if value not in ("raise", "record"):
+            raise ValueError(f"on_error is {value!r}; give 'raise' or 'record'")
+
+    def explain(self, docs: Any, images: Iterable[Any] | None) -> Iterator[Explanation]:
+        """Check what can be checked now, and give an iterator that does the rest."""
+        if self.inputs.are_batched(docs):
+            checked = self.inputs.check_docs(docs)
+            count = len(arrays_of(checked)[0])
+            self.explainer.check(checked, self.question, count)
+            source: Iterable[Any] = self._rows(checked, count)
+        elif isinstance(docs, Iterable) and not isinstance(docs, str | bytes):
+            if isinstance(docs, list) and not docs:
+                raise ValueError("docs is empty")
+            source = docs
+        else:
+            raise TypeError(
+                f"docs is a {type(docs).__name__}; give an array or an iterable of docs"
+            )
+        return self._explained(self._items(source, images))
+
+    def _rows(self, docs: Any, count: int) -> Iterator[Any]:
+        for position in range(count):
+            yield rows_of(docs, slice(position, position + 1))
+
+    def _items(self, docs: Iterable[Any], images: Iterable[Any] | None) -> Iterator[_Item]:
+        pictures = None if images is None else iter(images)
+        for position, doc in enumerate(docs):
+            image = None
+            if pictures is not None:
+                try:
+                    image = next(pictures)
+                except StopIteration:
+                    raise ValueError(f"images has only {position} pictures for more docs") from None
+            try:
+                picture = None if image is None else as_picture(image)
+                yield _Item(position, self.inputs.check_one_of_many(doc), picture)
+            except _FAILURES as error:
+                yield _Item(position, error=error)
+
+    def _explained(self, items: Iterator[_Item]) -> Iterator[Explanation]:
+        batch: list[_Item] = []
+        for item in items:
+            # A doc of another size starts a batch of its own.
+            if batch and not _alike(batch[-1], item):
+                yield from self._flush(batch)
+                batch = []
+            batch.append(item)
+            if len(batch) == self.batch_size:
+                yield from self._flush(batch)
+                batch = []
+        if batch:
+            yield from self._flush(batch)
+
+    def _flush(self, batch: list[_Item]) -> Iterator[Explanation]:
+        good = [item for item in batch if item.error is None]
+        results: dict[int, Explanation | Exception] = {
+            item.position: item.error for item in batch if item.error is not None
+        }
+        results.update(self._ask(good))
+        for position in sorted(results):
+            result = results[position]
+            if isinstance(result, Explanation):
+                yield result
+            elif self.on_error == "record":
+                yield self._record(result)
+            else:
+                raise _naming(position, result) from result
+
+    def _ask(self, items: list[_Item]) -> dict[int, Explanation | Exception]:
+        if not items:
+            return {}
+        try:
+            docs = joined([item.doc for item in items])
+            results = self.explainer.explain(docs, self._question_of(items), _pictures(items))
+        except self._failures as error:
+            if len(items) == 1:
+                return {items[0].position: error}
+            # One doc may have spoiled it for all: each is asked by itself.
+            apart = [self._ask([item]).items() for item in items]
+            return dict(chain.from_iterable(apart))
+        return dict(zip((item.position for item in items), results, strict=True))
+
+    def _question_of(self, items: list[_Item]) -> Question:
+        targets = self.question.targets
+        if not isinstance(targets, np.ndarray) or targets.ndim == 1:
+            return self.question
+        last = items[-1].position
+        if last >= len(targets):
+            raise ValueError(f"targets has {len(targets)} rows, but there are more docs")
+        return attrs.evolve(self.question, targets=targets[[item.position for item in items]])
+
+    @property
+    def _failures(self) -> tuple[type[Exception], ...]:
+        return (*_FAILURES, *self.explainer.engine.errors)
+
+    def _record(self, error: Exception) -> Explanation:
+        return Explanation(
+            estimator=self.explainer.name,
+            method=self.question.method.name,
+            error=f"{type(error).__name__}: {error}",
+        )
+
+
+def _alike(one: _Item, other: _Item) -> bool:
+    if one.error is not None or other.error is not None:
+        return True
+    return signature(one.doc) == signature(other.doc)
+
+
+def _pictures(items: list[_Item]) -> list[PictureSource] | None:
+    pictures = [item.picture for item in items]
+    return None if all(picture is None for picture in pictures) else pictures
+
+
+def _naming(position: int, error: Exception) -> Exception:
+    """Say which document it was, with an error of the same type where that is plain."""
+    message = f"doc {position}: {error}"
+    plain = (LookupError, TypeError, ValueError)
+    return type(error)(message) if type(error) in plain else RuntimeError(message)

@@ -1,0 +1,225 @@
+"""Checks of documents, before any forward pass."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+
+@attrs.frozen
+class Input:
+    """One input of a model.
+
+    Attributes
+    ----------
+    name : str
+    shape : tuple of (int or None), or None
+        Without the documents' axis; None where the model does not say.
+    dtype : str or None
+    """
+
+    name: str
+    shape: tuple[int | None, ...] | None = None
+    dtype: str | None = None
+
+
+@attrs.frozen
+class Inputs:
+    """The inputs of a model, and the errors for documents that do not fit them."""
+
+    inputs: tuple[Input, ...]
+    float_dtype: str = "float32"
+
+    def check_doc(self, doc: Any) -> Any:
+        """Return one document, a batch of one, as arrays the model takes.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is not one.
+        """
+        checked = self.check_docs(doc, "doc")
+        count = len(arrays_of(checked)[0])
+        if count != 1:
+            raise ValueError(
+                f"doc is a batch of {count}; explain_prediction explains one, shape (1, ...): "
+                "give doc[:1], or use explain_predictions for all"
+            )
+        self.check_finite(checked)
+        return checked
+
+    def check_docs(self, docs: Any, what: str = "docs") -> Any:
+        """Return a batch of documents as arrays the model takes, but for NaNs."""
+        if isinstance(docs, Mapping):
+            checked: Any = self._check_mapping(docs, what)
+        elif isinstance(docs, list | tuple) and (
+            len(self.inputs) > 1 or (len(docs) == 1 and _is_array(docs[0]))
+        ):
+            checked = self._check_sequence(docs, what)
+        else:
+            self._check_alone(what)
+            checked = self._check_array(docs, self.inputs[0], what)
+        counts = sorted({len(array) for array in arrays_of(checked)})
+        if len(counts) > 1:
+            raise ValueError(f"the inputs in {what} differ in their number of docs: {counts}")
+        return checked
+
+    def check_one_of_many(self, doc: Any) -> Any:
+        """Return one of several documents, with or without the axis of docs, as `check_doc`."""
+        return self.check_doc(self._with_docs_axis(doc))
+
+    def are_batched(self, docs: Any) -> bool:
+        """Tell arrays that hold all documents from an iterable of documents."""
+        if isinstance(docs, Mapping | tuple):
+            return True
+        if isinstance(docs, list):
+            return len(docs) == len(self.inputs) > 1 and all(_is_array(one) for one in docs)
+        return _is_array(docs)
+
+    def _with_docs_axis(self, doc: Any) -> Any:
+        if isinstance(doc, Mapping):
+            ranks = {one.name: _rank(one) for one in self.inputs}
+            return {key: _lifted(one, ranks.get(key)) for key, one in doc.items()}
+        if isinstance(doc, list | tuple):
+            return [_lifted(one, _rank(spec)) for one, spec in zip(doc, self.inputs, strict=False)]
+        return _lifted(doc, _rank(self.inputs[0]))
+
+    @staticmethod
+    def finite(docs: Any) -> NDArray[np.bool_]:
+        """Tell for each document of a batch whether all its numbers are finite."""
+        rows = [
+            np.isfinite(array).reshape(len(array), -1).all(axis=1)
+            for array in arrays_of(docs)
+            if array.dtype.kind == "f"
+        ]
+        return np.logical_and.reduce(rows) if rows else np.ones(len(arrays_of(docs)[0]), bool)
+
+    def check_finite(self, docs: Any) -> None:
+        """Raise a ValueError if a number is NaN or infinite."""
+        for array in arrays_of(docs):
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                bad = np.argwhere(~np.isfinite(array))[0]
+                raise ValueError(
+                    f"doc holds NaN or infinite numbers, the first at {tuple(map(int, bad))}"
+                )
+
+    def _check_alone(self, what: str) -> None:
+        if len(self.inputs) > 1:
+            names = ", ".join(repr(one.name) for one in self.inputs)
+            raise ValueError(
+                f"the model has {len(self.inputs)} inputs ({names}); give {what} as a list or a "
+                "dict of arrays"
+            )
+
+    def _check_mapping(self, docs: Mapping[str, Any], what: str) -> dict[str, NDArray[Any]]:
+        known = {one.name: one for one in self.inputs}
+        if all(one.shape is None for one in self.inputs):
+            # A subclassed model takes whatever its call() takes.
+            return {key: self._check_array(a, Input(key), what) for key, a in docs.items()}
+        if set(docs) != set(known):
+            raise ValueError(
+                f"{what} has the inputs {sorted(docs)}; the model takes {sorted(known)}"
+            )
+        return {key: self._check_array(array, known[key], what) for key, array in docs.items()}
+
+    def _check_sequence(self, docs: Sequence[Any], what: str) -> list[NDArray[Any]]:
+        if len(docs) != len(self.inputs):
+            raise ValueError(
+                f"{what} has {len(docs)} arrays; the model has {len(self.inputs)} inputs"
+            )
+        return [
+            self._check_array(array, one, what)
+            for array, one in zip(docs, self.inputs, strict=True)
+        ]
+
+    def _check_array(self, doc: Any, expected: Input, what: str) -> NDArray[Any]:
+        array = self._as_array(doc, what)
+        wanted = "(N, height, width, channels)" if expected.shape is None else _say(expected.shape)
+        if expected.shape is not None and array.ndim != len(expected.shape) + 1:
+            hint = (
+                f": it lacks the axis of docs, give {what}[np.newaxis]"
+                if array.ndim == len(expected.shape)
+                else ""
+            )
+            raise ValueError(
+                f"{what} has the shape {array.shape}, of rank {array.ndim}; the model takes "
+                f"{wanted}, of rank {len(expected.shape) + 1}{hint}"
+            )
+        if array.ndim < 2:
+            raise ValueError(f"{what} has the shape {array.shape}; the model takes {wanted}")
+        if array.size == 0:
+            raise ValueError(f"{what} is empty: its shape is {array.shape}")
+        if expected.shape is not None and not _fits(array.shape[1:], expected.shape):
+            raise ValueError(
+                f"{what} has the shape {array.shape}; the model takes {wanted}, so resize or "
+                "convert it first"
+            )
+        if expected.dtype is not None:
+            return array.astype(expected.dtype, copy=False)
+        return array.astype(self.float_dtype) if array.dtype == np.float64 else array
+
+    @staticmethod
+    def _as_array(doc: Any, what: str) -> NDArray[Any]:
+        if not _is_array(doc):
+            raise TypeError(
+                f"{what} is a {type(doc).__name__}; give an array, such as "
+                "np.asarray(picture)[np.newaxis], preprocessed as the model takes it"
+            )
+        array = np.asarray(doc.detach().cpu() if hasattr(doc, "detach") else doc)
+        if array.dtype.name == "bfloat16":
+            array = array.astype(np.float32)
+        if array.dtype.kind not in "fiub":
+            raise TypeError(f"{what} is an array of {array.dtype}; give numbers")
+        return array
+
+
+def arrays_of(docs: Any) -> list[NDArray[Any]]:
+    """List the arrays in a batch of documents."""
+    if isinstance(docs, Mapping):
+        return list(docs.values())
+    return list(docs) if isinstance(docs, list | tuple) else [docs]
+
+
+def rows_of(docs: Any, rows: Any) -> Any:
+    """Take some documents out of a batch, whatever its structure."""
+    if isinstance(docs, Mapping):
+        return {key: array[rows] for key, array in docs.items()}
+    if isinstance(docs, list | tuple):
+        return [array[rows] for array in docs]
+    return docs[rows]
+
+
+def joined(docs: Iterable[Any]) -> Any:
+    """Make one batch of several, all of one structure."""
+    batches = list(docs)
+    first = batches[0]
+    if isinstance(first, Mapping):
+        return {key: np.concatenate([batch[key] for batch in batches]) for key in first}
+    if isinstance(first, list | tuple):
+        return [np.concatenate(arrays) for arrays in zip(*batches, strict=True)]
+    return np.concatenate(batches)
+
+
+def _rank(spec: Input) -> int:
+    # A model that does not say takes pictures, as far as anyone can tell.
+    return 3 if spec.shape is None else len(spec.shape)
+
+
+def _lifted(array: Any, rank: int | None) -> Any:
+    if _is_array(array) and len(array.shape) == rank:
+        return array[None]
+    return array
+
+
+def _is_array(value: Any) -> bool:
+    return hasattr(value, "__array__") and hasattr(value, "shape")
+
+
+def _say(shape: tuple[int | None, ...]) -> str:
+    return f"({', '.join(['N', *('any' if size is None else str(size) for size in shape)])})"
+
+
+def _fits(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
+    return all(wanted in (None, size) for size, wanted in zip(shape, expected, strict=True))

@@ -1,0 +1,205 @@
+"""The doors: one call for any estimator, and how kinds of estimators come in."""
+
+import importlib
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from functools import singledispatch
+from importlib.metadata import entry_points
+from typing import Any
+
+import attrs
+
+from explainkit.explanation import Explanation, ExplanationWarning
+
+#: The entry points by which other distributions bring their estimators.
+ENTRY_POINTS = "explainkit.estimators"
+
+
+@attrs.frozen
+class Supported:
+    """A kind of estimator that explainkit explains itself.
+
+    Attributes
+    ----------
+    framework : str
+        The package that must be imported before anyone can have such an estimator.
+    module : str
+        The module that registers it.
+    estimator : str
+        What is explained, for people.
+    extra : str
+        What to install.
+    """
+
+    framework: str
+    module: str
+    estimator: str
+    extra: str
+
+
+SUPPORTED = (
+    Supported("keras", "explainkit.estimators.keras", "keras.Model (Keras 3)", "tensorflow"),
+)
+
+_plug_ins_loaded = False
+
+
+@singledispatch
+def explain_prediction(estimator: Any, doc: Any, **options: Any) -> Explanation:
+    """Explain what in a document made an estimator say what it said.
+
+    Parameters
+    ----------
+    estimator
+        A model: a `keras.Model`, or what a plug-in brings.
+    doc : array, shape (1, ...)
+        A batch of one, preprocessed as the model takes it: ``(1, H, W, C)`` for
+        pictures. A list or dict of arrays for models of several inputs.
+    **options
+        Depend on the estimator. Those of Keras models:
+
+        method : str, default "gradcam"
+            The name of a method; its own options may follow.
+        targets : optional
+            What to explain: a unit of the output, a label, ``(output, unit)``, a
+            list of these, or a callable from the outputs to a score for each doc.
+            None for the classes with the highest scores.
+        top_targets : int, default 1
+            How many classes where `targets` is None.
+        layer : optional
+            Where to build the heatmap: a name, a path such as
+            ``"backbone/out_relu"``, an index, a layer, or a list of these to be
+            fused. ``"conv#0"`` is the first application of a layer. None for the
+            last layer with two spatial axes greater than 1.
+        image : PIL.Image.Image, array or path, optional
+            The picture to show; by default it is made of the doc.
+        target_names : sequence or mapping, optional
+            The names of the units.
+        logits : bool, default True
+            Take the score before a final softmax or sigmoid.
+
+    Returns
+    -------
+    Explanation
+
+    Raises
+    ------
+    TypeError
+        If the estimator is none that can be explained, or the doc no array.
+    ValueError
+        If the doc does not fit the model, or holds NaN or infinite numbers.
+    LookupError
+        If there is no such layer or label.
+
+    Examples
+    --------
+    >>> import explainkit
+    >>> scene = explainkit.scenes.draw_scene(seed=0)
+    >>> expl = explainkit.explain_prediction(explainkit.scenes.load_network(), scene.doc)
+    >>> expl.targets[0].heatmap.shape
+    (12, 12)
+    """
+    explain: Callable[..., Explanation] = enter(explain_prediction, estimator)
+    return explain(estimator, doc, **options)
+
+
+@singledispatch
+def explain_predictions(estimator: Any, docs: Any, **options: Any) -> Iterator[Explanation]:
+    """Explain many documents, a batch at a time, in order.
+
+    Parameters
+    ----------
+    estimator
+        As in `explain_prediction`.
+    docs : array, shape (N, ...), or iterable of arrays
+        Each doc with or without the axis of docs. An iterable is consumed as the
+        explanations are, so that memory is bounded by a batch.
+    **options
+        As in `explain_prediction`, and:
+
+        batch_size : int, default 32
+            The number of docs that are explained at once.
+        targets : optional
+            Also an integer array, shape (N, K): a row of units for each doc.
+        images : iterable, optional
+            In place of `image`: one for each doc.
+        on_error : {"raise", "record"}, default "raise"
+            What becomes of a doc that cannot be explained: an error that names
+            its index, or a record with `error` set.
+
+    Returns
+    -------
+    iterator of Explanation
+
+    Examples
+    --------
+    >>> import explainkit
+    >>> docs = (scene.doc for scene in explainkit.scenes.draw_scenes(3))
+    >>> network = explainkit.scenes.load_network()
+    >>> [expl.method for expl in explainkit.explain_predictions(network, docs, batch_size=2)]
+    ['gradcam', 'gradcam', 'gradcam']
+    """
+    explain: Callable[..., Iterator[Explanation]] = enter(explain_predictions, estimator)
+    return explain(estimator, docs, **options)
+
+
+def enter(door: Any, estimator: Any) -> Callable[..., Any]:
+    """Find what a door does for an estimator, once what may do it is registered.
+
+    The default of every door comes here: kinds of estimators register when their
+    framework is already imported, plug-ins when nothing else fits.
+
+    Raises
+    ------
+    TypeError
+        If there is nothing for estimators of this type.
+    """
+    closed = door.dispatch(object)
+    for register in (_register_supported, _register_plug_ins):
+        register()
+        found: Callable[..., Any] = door.dispatch(type(estimator))
+        if found is not closed:
+            return found
+    raise TypeError(_unsupported(estimator))
+
+
+def _register_supported() -> None:
+    for kind in SUPPORTED:
+        if kind.framework in sys.modules:
+            importlib.import_module(kind.module)
+
+
+def _register_plug_ins() -> None:
+    global _plug_ins_loaded  # noqa: PLW0603 - entry points are read once a process
+    if _plug_ins_loaded:
+        return
+    _plug_ins_loaded = True
+    for entry_point in entry_points(group=ENTRY_POINTS):
+        try:
+            register = entry_point.load()
+        except (ImportError, AttributeError) as error:
+            warnings.warn(
+                f"the plug-in {entry_point.name!r} ({entry_point.value}) cannot be loaded: {error}",
+                ExplanationWarning,
+                stacklevel=4,
+            )
+            continue
+        if callable(register):
+            register()
+
+
+def _unsupported(estimator: Any) -> str:
+    kind = type(estimator)
+    known = [f"{s.estimator} (pip install 'explainkit[{s.extra}]')" for s in SUPPORTED]
+    known += [
+        f"{registered.__module__}.{registered.__qualname__}"
+        for registered in explain_prediction.registry
+        if registered is not object and not registered.__module__.startswith(("keras.",))
+    ]
+    hint = "; give an instance, not the class" if isinstance(estimator, type) else ""
+    hint = "; load the model first" if isinstance(estimator, str) else hint
+    return (
+        f"cannot explain a {kind.__module__}.{kind.__qualname__}{hint}. explainkit explains: "
+        f"{', '.join(known)}. Plug-ins add more through the entry-point group '{ENTRY_POINTS}'"
+    )

@@ -1,0 +1,182 @@
+"""The layers of a model as they ran: which there are, and which one is meant."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+from explainkit.suggestions import did_you_mean
+
+
+@attrs.frozen
+class LayerCall:
+    """One application of one layer, as one run of the model has shown it.
+
+    Attributes
+    ----------
+    path : str
+        The names of the models and layers around it and its own, joined by slashes.
+    application : int
+        How often the layer at this path had been applied before.
+    kind : str
+        The name of its class.
+    shape : tuple of (int or None), or None
+        The output's shape without the documents' axis; None where the output is
+        not a single tensor that can be tapped.
+    channels_first : bool
+        Whether the channels come before the spatial axes.
+    computes : bool
+        Whether the output is worked out here: it is not where a layer hands on
+        another's tensor, nor where it merely pads, crops, pools, drops or scales.
+    identity : int
+        The `id` of the layer.
+    """
+
+    path: str
+    application: int
+    kind: str
+    shape: tuple[int | None, ...] | None
+    channels_first: bool
+    computes: bool
+    identity: int
+
+    @property
+    def name(self) -> str:
+        """The layer's own name."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def map_shape(self) -> tuple[int | None, ...] | None:
+        """The sizes of the two spatial axes, (height, width); None without them."""
+        if self.shape is None or len(self.shape) != 3:
+            return None
+        return self.shape[1:] if self.channels_first else self.shape[:2]
+
+    @property
+    def is_spatial(self) -> bool:
+        """Whether both spatial axes are greater than 1, as far as is known."""
+        sizes = self.map_shape
+        return sizes is not None and all(size is None or size > 1 for size in sizes)
+
+    @property
+    def has_map(self) -> bool:
+        """Whether a map built here has more cells than one."""
+        return self.map_shape is not None and self.map_shape != (1, 1)
+
+
+@attrs.frozen
+class LayerIndex:
+    """All calls of one run of a model, in the order in which they ended.
+
+    Attributes
+    ----------
+    model : str
+        The model's name, for messages.
+    calls : tuple of LayerCall
+    """
+
+    model: str
+    calls: tuple[LayerCall, ...]
+
+    def spatial(self) -> list[LayerCall]:
+        """List the calls that an explanation could be built from."""
+        return [call for call in self.calls if call.computes and call.is_spatial]
+
+    def default(self) -> LayerCall:
+        """Find the last call that computes something with two spatial axes.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
+        spatial = self.spatial()
+        if not spatial:
+            raise ValueError(
+                f"model '{self.model}' has no layer whose output has two spatial axes greater "
+                "than 1, so there is nowhere to build a heatmap from"
+            )
+        return spatial[-1]
+
+    def describe(self, call: LayerCall) -> str:
+        """Give a call's path, with its application where the layer has several."""
+        alone = sum(other.path == call.path for other in self.calls) == 1
+        return call.path if alone else f"{call.path}#{call.application}"
+
+    def find_name(self, name: str) -> LayerCall:
+        """Find a layer by its name, its path or the end of its path.
+
+        A layer that is applied several times gives its last application;
+        ``"name#0"`` is the first.
+
+        Raises
+        ------
+        LookupError
+            If there is no such layer, or there are several.
+        """
+        wanted, _, application = name.partition("#")
+        if application and not application.isdecimal():
+            raise LookupError(f"layer {name!r}: behind '#' comes the application, a number from 0")
+        paths = dict.fromkeys(call.path for call in self.calls)
+        ending = [path for path in paths if f"/{path}".endswith(f"/{wanted}")]
+        found = [wanted] if wanted in paths else ending
+        if not found:
+            known = [*paths, *(path.rpartition("/")[2] for path in paths)]
+            raise LookupError(
+                f"no layer {name!r} ran in model '{self.model}'" + did_you_mean(wanted, known)
+            )
+        if len(found) > 1:
+            raise LookupError(
+                f"several layers are called {name!r}: {', '.join(found)}; give a path"
+            )
+        calls = [call for call in self.calls if call.path == found[0]]
+        return self._application(calls, int(application) if application else -1, name)
+
+    def find_identity(self, layer: Any, application: int = -1) -> LayerCall:
+        """Find the call of a layer object; the last one, unless it is said which.
+
+        Raises
+        ------
+        LookupError
+            If the layer did not run in this model.
+        """
+        calls = [call for call in self.calls if call.identity == id(layer)]
+        if not calls:
+            name = getattr(layer, "name", layer)
+            raise LookupError(
+                f"layer {name!r} is not among the layers that ran in model '{self.model}'"
+                + did_you_mean(str(name), [call.name for call in self.calls])
+            )
+        return self._application(calls, application, getattr(layer, "name", layer))
+
+    def check_map(self, call: LayerCall) -> LayerCall:
+        """Return the call if a heatmap can be built from it.
+
+        Raises
+        ------
+        ValueError
+            If its output has no two spatial axes.
+        """
+        if call.has_map:
+            return call
+        spatial = self.spatial()
+        # A near name is the likelier slip; else the layer that would be the default.
+        suggestion = did_you_mean(call.name, [other.name for other in spatial]) or (
+            f"; '{self.describe(spatial[-1])}' has" if spatial else ""
+        )
+        output = "several tensors" if call.shape is None else f"the shape {call.shape} for each doc"
+        raise ValueError(
+            f"layer '{self.describe(call)}' gives {output}, which has no two spatial axes greater "
+            f"than 1{suggestion}"
+        )
+
+    @staticmethod
+    def _application(calls: Sequence[LayerCall], application: Any, name: Any) -> LayerCall:
+        if isinstance(application, bool) or not isinstance(application, int):
+            raise TypeError(f"layer {name!r}: application {application!r} is no number")
+        if not -len(calls) <= application < len(calls):
+            raise LookupError(
+                f"layer {name!r} is applied {len(calls)} times; there is no application "
+                f"{application}"
+            )
+        return calls[application]
