@@ -1,5 +1,6 @@
 """The layers of a model as they ran: which there are, and which one is meant."""
 
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,8 +29,8 @@ class LayerCall:
     computes : bool
         Whether the output is worked out here: it is not where a layer hands on
         another's tensor, nor where it merely pads, crops, pools, drops or scales.
-    identity : int
-        The `id` of the layer.
+    layer : object or None
+        The layer; None once it is gone.
     """
 
     path: str
@@ -38,7 +39,13 @@ class LayerCall:
     shape: tuple[int | None, ...] | None
     channels_first: bool
     computes: bool
-    identity: int
+    # Weakly: what is noted of a model must not keep it alive.
+    _reference: "weakref.ReferenceType[Any]" = attrs.field(repr=False, eq=False)
+
+    @property
+    def layer(self) -> Any:
+        """The layer object; None once it is gone."""
+        return self._reference()
 
     @property
     def name(self) -> str:
@@ -132,7 +139,7 @@ class LayerIndex:
         calls = [call for call in self.calls if call.path == found[0]]
         return self._application(calls, int(application) if application else -1, name)
 
-    def find_identity(self, layer: Any, application: int = -1) -> LayerCall:
+    def find_layer(self, layer: Any, application: int = -1) -> LayerCall:
         """Find the call of a layer object; the last one, unless it is said which.
 
         Raises
@@ -140,7 +147,7 @@ class LayerIndex:
         LookupError
             If the layer did not run in this model.
         """
-        calls = [call for call in self.calls if call.identity == id(layer)]
+        calls = [call for call in self.calls if call.layer is layer]
         if not calls:
             name = getattr(layer, "name", layer)
             raise LookupError(

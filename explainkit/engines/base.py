@@ -99,7 +99,7 @@ class Engine(ABC):
         Parameters
         ----------
         program
-            A function of tensors that returns a nested tuple or dict of tensors.
+            A function of tensors that returns a nested tuple or dict of tensors or None.
         *arguments
             As in `trace`.
 

@@ -43,11 +43,16 @@ _NAMESPACE = SimpleNamespace(
     take_along_axis=_take_along_axis,
     transpose=tf.transpose,
     where=tf.where,
+    zeros_like=tf.zeros_like,
 )
 
 
 def _spec(array: Any) -> tf.TensorSpec:
     return tf.TensorSpec([None, *array.shape[1:]], array.dtype)
+
+
+def _to_numpy(value: Any) -> Any:
+    return None if value is None else np.asarray(value)
 
 
 def _specs(arguments: tuple[Any, ...]) -> list[Any]:
@@ -74,7 +79,7 @@ class TensorFlowEngine(Engine):
         compiled = tf.function(program, input_signature=_specs(arguments), autograph=False)
 
         def run(*arrays: Any) -> Any:
-            return tf.nest.map_structure(np.asarray, compiled(*arrays))
+            return tf.nest.map_structure(_to_numpy, compiled(*arrays))
 
         return run
 
@@ -126,7 +131,11 @@ def _pull_back_each(
         )
         if unreachable:
             raise UnreachableTapError(unreachable)
-        return [tf.convert_to_tensor(gradient) for gradient in found]
+        # Sparse gradients made dense, and lost shapes given back.
+        return [
+            tf.ensure_shape(tf.convert_to_tensor(gradient), tensor.shape)
+            for gradient, tensor in zip(found, tensors, strict=True)
+        ]
 
     count = scores.shape[1]
     if count == 1:

@@ -211,13 +211,13 @@ class Explainer(ABC):
                 raise TypeError(f"layer {layer!r}: a tuple is (layer, application)")
             if isinstance(layer[0], str):
                 return index.find_name(f"{layer[0]}#{layer[1]}")
-            return index.find_identity(layer[0], layer[1])
+            return index.find_layer(layer[0], layer[1])
         if isinstance(layer, str):
             return index.find_name(layer)
         if isinstance(layer, int | np.integer) and not isinstance(layer, bool):
-            return index.find_identity(self.layer_at(int(layer)))
+            return index.find_layer(self.layer_at(int(layer)))
         if hasattr(layer, "name"):
-            return index.find_identity(layer)
+            return index.find_layer(layer)
         raise TypeError(
             f"layer is a {type(layer).__name__}; give a name, a path, an index, a layer, "
             "(layer, application), a list of these, or None"
@@ -242,13 +242,17 @@ class Explainer(ABC):
             taps,
             chosen.top,
             chosen.functions,
+            chosen.outputs,
         )
         program = cache.get(
             self.model,
             key,
             lambda: self.engine.compile(
                 self._program(
-                    question.method, taps, ClassScores(anatomy.outputs, question.logits), chosen
+                    question.method,
+                    taps,
+                    ClassScores(anatomy.outputs, chosen.outputs, question.logits),
+                    chosen,
                 ),
                 *arguments,
             ),

@@ -76,7 +76,7 @@ def find_keras_layer(model: keras.Model, layer: Any = None, *, doc: Any = None) 
         raise TypeError("layer is a list; give one layer")
     explainer, anatomy = _anatomy(model, doc)
     [call] = explainer.layers(anatomy.index, layer)
-    return _layer_of(model, call)
+    return call.layer
 
 
 @spatial_layers.register
@@ -94,7 +94,7 @@ def get_keras_logits_layer(model: keras.Model, *, doc: Any = None) -> Any:
             raise LookupError(
                 f"output '{output.name}' of model '{model.name}' is not the output of a layer"
             )
-    layers = [_layer_of(model, call) for call in anatomy.logits if call is not None]
+    layers = [call.layer for call in anatomy.logits if call is not None]
     return layers[0] if len(layers) == 1 else layers
 
 
@@ -102,8 +102,3 @@ def _anatomy(model: keras.Model, doc: Any) -> tuple[KerasExplainer, Anatomy]:
     explainer = KerasExplainer(model)
     docs = explainer.blank_docs() if doc is None else explainer.inputs().check_docs(doc, "doc")
     return explainer, explainer.anatomy(docs)
-
-
-def _layer_of(model: keras.Model, call: LayerCall) -> Any:
-    layers = model._flatten_layers(include_self=False)  # noqa: SLF001 - no public way
-    return next(layer for layer in layers if id(layer) == call.identity)

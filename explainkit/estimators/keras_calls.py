@@ -1,9 +1,10 @@
 """See, and change, what passes between a Keras model's layers while it runs.
 
-Keras has no hook for this that leaves a model untouched, so the one method that
-every layer is called through, `keras.layers.Layer.__call__`, is wrapped for as
-long as somebody looks on. Other threads, and models that nobody observes, pass
-through it as ever; when the last observer leaves, the original is back.
+Keras has no hook for this that leaves a model untouched. So the methods that
+every layer and every operation of a Functional model is called through,
+`keras.Layer.__call__` and `keras.Operation.__call__`, are wrapped for as long as
+somebody looks on. Other threads, and models that nobody observes, pass through
+them as ever; when the last observer leaves, the originals are back.
 """
 
 import functools
@@ -26,11 +27,11 @@ Place = tuple[str, int]
 
 @attrs.frozen
 class Call:
-    """One application of one layer, just ended.
+    """One application of one layer, or of one operation, just ended.
 
     Attributes
     ----------
-    layer : keras.layers.Layer
+    layer : keras.Layer or keras.Operation
     place : tuple of (str, int)
         The names of the layers around it and its own, joined by slashes, and
         how often the layer at this path was applied before.
@@ -71,25 +72,32 @@ class _Observation:
 _observation: ContextVar[_Observation | None] = ContextVar("observation", default=None)
 _lock = threading.Lock()
 _observers = 0
-_original = keras.layers.Layer.__call__
+#: What layers and operations are called through when nobody looks on.
+_originals: dict[type, Callable[..., Any]] = {}
 
 
-@functools.wraps(_original)
-def _observed_call(layer: Any, *args: Any, **kwargs: Any) -> Any:
-    observation = _observation.get()
-    if observation is None:
-        return _original(layer, *args, **kwargs)
-    return observation.call(layer, _original, args, kwargs)
+def _observed(kind: type) -> Callable[..., Any]:
+    @functools.wraps(kind.__call__)
+    def call(called: Any, *args: Any, **kwargs: Any) -> Any:
+        observation = _observation.get()
+        original = _originals[kind]
+        # A layer is an operation too, and calls itself as one: that is no other call.
+        if observation is None or (kind is keras.Operation and isinstance(called, keras.Layer)):
+            return original(called, *args, **kwargs)
+        return observation.call(called, original, args, kwargs)
+
+    return call
 
 
 @contextmanager
 def _observing(visit: Visitor) -> Iterator[None]:
-    global _observers, _original  # noqa: PLW0603 - one wrapper for the whole process
+    global _observers  # noqa: PLW0603 - one wrapper for the whole process
     with _lock:
         if _observers == 0:
-            # Whatever is there now, another library's wrapper included, is put back.
-            _original = keras.layers.Layer.__call__
-            keras.layers.Layer.__call__ = _observed_call
+            for kind in (keras.Layer, keras.Operation):
+                # Whatever is there now, another library's wrapper included, is put back.
+                _originals[kind] = kind.__call__
+                kind.__call__ = _observed(kind)
         _observers += 1
     token = _observation.set(_Observation(visit))
     try:
@@ -99,12 +107,29 @@ def _observing(visit: Visitor) -> Iterator[None]:
         with _lock:
             _observers -= 1
             if _observers == 0:
-                keras.layers.Layer.__call__ = _original
+                for kind, original in _originals.items():
+                    kind.__call__ = original
 
 
 def _takes_training(model: Any) -> bool:
     parameters = inspect.signature(model.call).parameters.values()
     return any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+class _Shell(keras.Layer):
+    """The layer that a run begins with, in the model's stead.
+
+    Keras clears the losses of the layer that a run begins with, and of all layers
+    in it; somebody in the middle of a training step may still want them.
+    """
+
+    def __init__(self, run: Callable[[Any], Any]) -> None:
+        # The documents' dtypes are the model's affair.
+        super().__init__(name="explainkit", autocast=False, dtype="float32")
+        self._run = run
+
+    def call(self, docs: Any) -> Any:
+        return self._run(docs)
 
 
 class ObservedModel:
@@ -126,5 +151,10 @@ class ObservedModel:
         model = self._model()
         if model is None:
             raise ReferenceError("the model was deleted while it was being explained")
-        with keras.StatelessScope(), _observing(visit):
-            return model(docs, **self._mode)
+
+        def observed(docs: Any) -> Any:
+            with _observing(visit):
+                return model(docs, **self._mode)
+
+        with keras.StatelessScope():
+            return _Shell(observed)(docs)

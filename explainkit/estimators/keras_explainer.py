@@ -1,6 +1,7 @@
 """A Keras 3 model, seen as what can be asked of it."""
 
 import importlib
+import weakref
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -46,6 +47,23 @@ _HANDING_ON = (
 )
 
 
+#: Operations of a Functional model that do the same. Keras does not export their classes.
+_HANDING_ON_OPERATIONS = {
+    "AveragePool",
+    "Cast",
+    "Copy",
+    "ExpandDims",
+    "GetItem",
+    "MaxPool",
+    "Pad",
+    "Reshape",
+    "Resize",
+    "Squeeze",
+    "StopGradient",
+    "Transpose",
+}
+
+
 def engine_of_backend() -> Engine:
     """Give the engine for the backend that Keras runs on.
 
@@ -75,11 +93,20 @@ class KerasExplainer(Explainer):
 
     def inputs(self) -> Inputs:
         """Tell what documents the model takes, as far as it says so."""
-        declared = getattr(self.model, "inputs", None) or []
         inputs = tuple(
-            Input(tensor.name, tuple(tensor.shape[1:]), tensor.dtype) for tensor in declared
+            Input(name, tuple(tensor.shape[1:]), tensor.dtype)
+            for name, tensor in self._declared_inputs().items()
         )
         return Inputs(inputs or (Input("docs"),), keras.config.floatx())
+
+    def _declared_inputs(self) -> dict[str, Any]:
+        """Name the symbolic inputs as the model's own documents would; none if it has none."""
+        declared = getattr(self.model, "inputs", None) or []
+        structure = getattr(self.model, "input", None) if declared else None
+        if isinstance(structure, dict):
+            return structure
+        # The name of an input is that of its layer; the tensor's own is arbitrary.
+        return {tensor._keras_history.operation.name: tensor for tensor in declared}  # noqa: SLF001
 
     def blank_docs(self) -> Any:
         """Make a document of the model's declared inputs; what is open stays so.
@@ -89,13 +116,16 @@ class KerasExplainer(Explainer):
         ValueError
             If the model does not say what it takes.
         """
-        declared = getattr(self.model, "inputs", None)
+        declared = self._declared_inputs()
         if not declared:
             raise ValueError(
                 f"model '{self.name}' does not say what inputs it takes; give doc= an example"
             )
-        specs = [_Spec((None, *tensor.shape[1:]), tensor.dtype) for tensor in declared]
-        return specs if len(specs) > 1 else specs[0]
+        specs = {
+            name: _Spec((None, *tensor.shape[1:]), tensor.dtype)
+            for name, tensor in declared.items()
+        }
+        return specs if len(specs) > 1 else next(iter(specs.values()))
 
     def fingerprint(self) -> Hashable:
         layers = self.model._flatten_layers(include_self=False)  # noqa: SLF001 - no public way
@@ -121,22 +151,19 @@ class KerasExplainer(Explainer):
     def trace(self, docs: Any) -> Anatomy:
         self._build(docs)
         observed = ObservedModel(self.model)
-        names = list(getattr(self.model, "output_names", None) or [])
+        declared = tuple(getattr(self.model, "output_names", None) or ())
 
         def look(tensors: Any) -> Anatomy:
             record = _Record(self.engine)
-            outputs = self.flatten(observed.run(tensors, record.visit))
+            result = observed.run(tensors, record.visit)
+            outputs = self.flatten(result)
+            names = _output_names(result, declared, len(outputs))
             before = [self.engine.before_activation(output) for output in outputs]
-            labels = (
-                names
-                if len(names) == len(outputs)
-                else [f"output_{i}" for i in range(len(outputs))]
-            )
             return Anatomy(
                 index=LayerIndex(self.name, tuple(record.calls)),
                 outputs=tuple(
-                    Output(label, tuple(output.shape[1:]), activation)
-                    for label, output, (_, activation) in zip(labels, outputs, before, strict=True)
+                    Output(name, tuple(output.shape[1:]), activation)
+                    for name, output, (_, activation) in zip(names, outputs, before, strict=True)
                 ),
                 logits=tuple(
                     record.source_of(output, logits)
@@ -176,6 +203,15 @@ class KerasExplainer(Explainer):
         doc = pictures[0][position]
         # A copy, since the caller may fill the same array with the next document.
         return DocPicture(np.array(np.moveaxis(doc, 0, -1) if channels_first else doc))
+
+
+def _output_names(result: Any, declared: tuple[str, ...], count: int) -> tuple[str, ...]:
+    """Name the flattened outputs: by their keys in a dict, else as the model names them."""
+    if isinstance(result, dict) and len(result) == count:
+        return tuple(sorted(result))  # as keras.tree flattens them
+    if len(declared) == count:
+        return declared
+    return ("output",) if count == 1 else tuple(f"output_{i}" for i in range(count))
 
 
 class _Spec:
@@ -218,8 +254,9 @@ class _Record:
             channels_first=(self._format or keras.config.image_data_format()) == "channels_first",
             computes=tappable
             and id(output) not in self._makers
-            and not isinstance(call.layer, _HANDING_ON),
-            identity=id(call.layer),
+            and not isinstance(call.layer, _HANDING_ON)
+            and type(call.layer).__name__ not in _HANDING_ON_OPERATIONS,
+            reference=weakref.ref(call.layer),
         )
         self.calls.append(noted)
         if tappable:

@@ -1,0 +1,63 @@
+"""Every constructor of keras.applications is explained without `layer=`."""
+
+import gc
+import inspect
+
+import keras
+import numpy as np
+import pytest
+
+import explainkit
+
+CONSTRUCTORS = sorted(
+    name
+    for name, value in vars(keras.applications).items()
+    if inspect.isfunction(value) and "weights" in inspect.signature(value).parameters
+)
+
+#: The least inputs of those that do not take 96 pixels.
+LEAST = {"InceptionV3": 96, "InceptionResNetV2": 96}
+
+
+def layer_that_feeds_the_pooling(model):
+    """Walk up from the pooling in front of the head, past layers that hand a tensor on.
+
+    Global pooling where there is some; VGG's heads flatten what its last pooling gives.
+    """
+    poolings = [x for x in model.layers if isinstance(x, keras.layers.GlobalAveragePooling2D)]
+    poolings = poolings or [x for x in model.layers if isinstance(x, keras.layers.MaxPooling2D)]
+    tensor = poolings[-1].input
+    while True:
+        operation = tensor._keras_history.operation
+        kind = type(operation).__name__
+        passes_on = "Padding" in kind or "Cropping" in kind or "Dropout" in kind
+        # An activation that is linear gives its input back.
+        linear = getattr(operation, "activation", None) is keras.activations.linear
+        if not passes_on and not (linear and kind == "Activation"):
+            return operation
+        tensor = operation.input
+
+
+def test_there_are_as_many_as_keras_says():
+    assert len(CONSTRUCTORS) >= 38
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CONSTRUCTORS)
+def test_an_application_is_explained_at_the_layer_that_feeds_its_pooling(name):
+    size = LEAST.get(name, 96)
+    keras.utils.set_random_seed(0)
+    model = getattr(keras.applications, name)(weights=None, input_shape=(size, size, 3))
+    try:
+        doc = np.random.default_rng(0).uniform(-1, 1, (1, size, size, 3)).astype(np.float32)
+        expl = explainkit.explain_prediction(model, doc)
+        assert expl.layer == layer_that_feeds_the_pooling(model).name
+        heatmap = expl.targets[0].heatmap
+        assert min(heatmap.shape) > 1
+        np.testing.assert_allclose(
+            expl.targets[0].proba, model(doc)[0, expl.targets[0].target], rtol=1e-4
+        )
+    finally:
+        del model
+        keras.backend.clear_session()
+        gc.collect()

@@ -1,0 +1,244 @@
+"""The model is left as it was found, whatever happens, and serves threads meanwhile."""
+
+import gc
+import subprocess
+import sys
+import textwrap
+import threading
+import weakref
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from explainkit import explain_prediction, explain_predictions
+from explainkit.engines import tensorflow as engine_module
+from explainkit.estimators import base
+
+from . import models
+
+
+def state(model):
+    """Everything about a model that an explanation could have changed."""
+    found = {}
+    for layer in model._flatten_layers():
+        found[id(layer)] = (
+            sorted(layer.__dict__),
+            layer.trainable,
+            layer.built,
+            getattr(layer, "activation", None),
+            [keras.ops.convert_to_numpy(w).tobytes() for w in layer.weights],
+            [keras.ops.convert_to_numpy(v).tobytes() for v in layer.variables],
+            len(layer._inbound_nodes),
+            len(layer._outbound_nodes),
+            len(layer.losses),
+        )
+    if getattr(model, "optimizer", None) is not None:
+        found["optimizer"] = [
+            keras.ops.convert_to_numpy(v).tobytes() for v in model.optimizer.variables
+        ]
+    found["doors"] = (keras.Layer.__call__, keras.Operation.__call__)
+    return found
+
+
+def trained(build):
+    """A model with an optimizer, batch norm statistics, losses and a metric's state."""
+    keras.utils.set_random_seed(3)
+    model = build()
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    docs = np.concatenate([models.doc(i) for i in range(8)])
+    model.fit(docs, np.arange(8) % models.CLASSES, verbose=0)
+    return model
+
+
+def with_state():
+    body = models.body()
+    body[1:1] = [
+        layers.BatchNormalization(),
+        layers.GaussianNoise(0.1),
+        layers.ActivityRegularization(l2=0.1),
+    ]
+    return keras.Sequential([keras.Input((models.SIZE, models.SIZE, 3)), *body])
+
+
+@pytest.mark.parametrize("build", [*models.BUILDS, with_state], ids=lambda build: build.__name__)
+@pytest.mark.parametrize("options", [{}, {"targets": [0, 1]}, {"layer": "first", "logits": False}])
+def test_an_explanation_changes_nothing(build, options):
+    model = trained(build)
+    before = state(model)
+    explain_prediction(model, models.doc(), **options)
+    explain_prediction(model, models.doc(1), **options)
+    assert state(model) == before
+
+
+class Stumbles(layers.Layer):
+    """Raises while the model is traced, or while it runs, or on the way back."""
+
+    stage = None
+
+    def call(self, x):
+        if self.stage == "trace":
+            raise RuntimeError("stumbled")
+
+        @tf.custom_gradient
+        def forward_and_back(x):
+            def back(upstream):
+                if Stumbles.stage == "backward trace":
+                    raise RuntimeError("stumbled")
+                return tf.py_function(self._stumble, ["backward", upstream], tf.float32)
+
+            went = tf.py_function(self._stumble, ["forward", x], tf.float32)
+            return tf.ensure_shape(went, x.shape), back
+
+        return forward_and_back(x)
+
+    @staticmethod
+    def _stumble(stage, x):
+        if stage.numpy().decode() == Stumbles.stage:
+            raise RuntimeError("stumbled")
+        return x
+
+
+@pytest.mark.parametrize("stage", ["trace", "backward trace", "forward", "backward"])
+@pytest.mark.parametrize("targets", [0, [0, 1]])
+def test_nor_does_one_that_fails(stage, targets, monkeypatch):
+    body = models.body()
+    body.insert(3, Stumbles())
+    model = keras.Sequential([keras.Input((models.SIZE, models.SIZE, 3)), *body])
+    model.compile("adam", "mse")
+    before = state(model)
+    monkeypatch.setattr(Stumbles, "stage", stage)
+    with pytest.raises(Exception, match="stumbled"):
+        explain_prediction(model, models.doc(), targets=targets, layer="last")
+    assert state(model) == before
+    monkeypatch.setattr(Stumbles, "stage", None)
+    explain_prediction(model, models.doc(), targets=targets, layer="last")
+    assert state(model) == before
+
+
+def test_threads_get_what_one_thread_gets():
+    model = models.nested_three_deep()
+    docs = [models.doc(i) for i in range(8)]
+    expected = [explain_prediction(models_copy(model), doc, top_targets=2) for doc in docs]
+    before = state(model)
+    barrier, found = threading.Barrier(8), [None] * 8
+
+    def work(i):
+        barrier.wait()
+        found[i] = [explain_prediction(model, docs[i], top_targets=2) for _ in range(5)]
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert state(model) == before
+    for i in range(8):
+        for expl in found[i]:
+            assert expl.targets[0].target == expected[i].targets[0].target
+            for a, b in zip(expl.targets, expected[i].targets, strict=True):
+                np.testing.assert_allclose(a.map, b.map, rtol=1e-5, atol=1e-7)
+
+
+def models_copy(model):
+    copy = models.nested_three_deep()
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def test_other_threads_use_models_while_one_is_being_traced():
+    model, doc = models.functional(), models.doc()
+    expected = np.asarray(model(doc))
+    stop, wrong = threading.Event(), []
+
+    def use():
+        while not stop.is_set():
+            if not np.array_equal(np.asarray(model(doc)), expected):
+                wrong.append(1)
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    for _ in range(5):
+        explain_prediction(models.functional(), doc, targets=[0, 1])
+        explain_prediction(model, doc, layer="first")
+        base.cache._shelves.clear()
+    stop.set()
+    thread.join()
+    assert not wrong
+
+
+def test_asking_again_traces_nothing(monkeypatch):
+    model = models.functional()
+    traced = []
+    observe = engine_module.TensorFlowEngine.pull_back
+    monkeypatch.setattr(
+        engine_module.TensorFlowEngine,
+        "pull_back",
+        lambda self, run: traced.append(1) or observe(self, run),
+    )
+    explain_prediction(model, models.doc(), targets=0)
+    count = len(traced)
+    for target in range(models.CLASSES):
+        explain_prediction(model, models.doc(target), targets=target)
+    list(explain_predictions(model, np.concatenate([models.doc(i) for i in range(7)]), targets=1))
+    assert len(traced) == count
+
+
+def test_a_changed_model_is_looked_at_again():
+    model, doc = models.functional(), models.doc()
+    explain_prediction(model, doc, targets=0, logits=False)
+    model.get_layer("head").activation = keras.activations.linear
+    found = explain_prediction(model, doc, targets=0, logits=False).targets[0]
+    assert found.score == pytest.approx(float(model(doc)[0, 0]), rel=1e-5)
+    assert found.proba is None
+
+
+def test_new_weights_are_used_at_once():
+    model, doc = models.functional(), models.doc()
+    explain_prediction(model, doc, targets=0)
+    model.set_weights([w + 0.1 for w in model.get_weights()])
+    found = explain_prediction(model, doc, targets=0).targets[0]
+    assert found.proba == pytest.approx(float(model(doc)[0, 0]), rel=1e-5)
+
+
+@pytest.mark.parametrize("build", models.BUILDS, ids=lambda build: build.__name__)
+def test_a_deleted_model_is_freed(build):
+    model = build()
+    explain_prediction(model, models.doc())
+    explain_prediction(model, models.doc(), targets=[0, 1], layer="first")
+    gone, identity = weakref.ref(model), id(model)
+    assert identity in base.cache._shelves
+    del model
+    gc.collect()
+    assert gone() is None
+    assert identity not in base.cache._shelves
+
+
+def test_a_document_changed_afterwards_does_not_change_its_picture():
+    model, doc = models.functional(), models.doc()
+    expl = explain_prediction(model, doc)
+    expected = explain_prediction(model, doc.copy()).image
+    doc[...] = 0
+    assert expl.image == expected
+
+
+@pytest.mark.slow
+def test_a_thousand_explanations_do_not_grow_memory():
+    code = """
+        import psutil, numpy as np
+        from explainkit import explain_prediction
+        from tests.estimators import models
+        model, process = models.functional(), psutil.Process()
+        for i in range(100):
+            explain_prediction(model, models.doc(i))
+        before = process.memory_info().rss
+        for i in range(1000):
+            explain_prediction(model, models.doc(i), targets=i % 4)
+        print((process.memory_info().rss - before) / 1e6)
+    """
+    ran = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True
+    )
+    assert float(ran.stdout) < 20

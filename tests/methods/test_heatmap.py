@@ -1,0 +1,21 @@
+import numpy as np
+
+from explainkit.methods.heatmap import heatmap_of
+
+
+def test_a_heatmap_is_the_positive_part_over_its_own_maximum():
+    maps = np.random.default_rng(0).normal(size=(3, 2, 4, 5))
+    found = heatmap_of(maps)
+    assert found.dtype == np.float32
+    for n, k in np.ndindex(3, 2):
+        positive = np.where(maps[n, k] > 0, maps[n, k], 0)
+        np.testing.assert_allclose(found[n, k], positive / positive.max(), rtol=1e-6)
+
+
+def test_nothing_positive_gives_zeros_without_a_warning(recwarn):
+    assert not heatmap_of(np.array([[-1.0, 0.0], [-3.0, -2.0]])).any()
+    assert not recwarn.list
+
+
+def test_tiny_maps_are_not_lost():
+    assert heatmap_of(np.array([[1e-60, 5e-61]])).tolist() == [[1.0, 0.5]]
