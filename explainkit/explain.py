@@ -4,13 +4,14 @@ import importlib
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from functools import singledispatch
+from functools import partial, singledispatch
 from importlib.metadata import entry_points
 from typing import Any
 
 import attrs
 
 from explainkit.explanation import Explanation, ExplanationWarning
+from explainkit.failures import FAILURES, OnError, check_on_error, naming_doc, recorded
 
 #: The entry points by which other distributions bring their estimators.
 ENTRY_POINTS = "explainkit.estimators"
@@ -140,20 +141,44 @@ def explain_predictions(estimator: Any, docs: Any, **options: Any) -> Iterator[E
     >>> [expl.method for expl in explainkit.explain_predictions(network, docs, batch_size=2)]
     ['gradcam', 'gradcam', 'gradcam']
     """
-    explain: Callable[..., Iterator[Explanation]] = enter(explain_predictions, estimator)
+    explain: Callable[..., Iterator[Explanation]]
+    explain = find(explain_predictions, estimator) or partial(
+        _one_by_one, enter(explain_prediction, estimator)
+    )
     return explain(estimator, docs, **options)
 
 
-def enter(door: Any, estimator: Any) -> Callable[..., Any]:
+def _one_by_one(
+    explain: Callable[..., Explanation],
+    estimator: Any,
+    docs: Any,
+    *,
+    batch_size: int = 1,  # noqa: ARG001 - one doc at a time is within every bound
+    on_error: OnError = "raise",
+    **options: Any,
+) -> Iterator[Explanation]:
+    """Explain many documents for an estimator that knows how to explain one."""
+    check_on_error(on_error)
+    if hasattr(docs, "shape"):
+        docs = (docs[position : position + 1] for position in range(len(docs)))
+
+    def explained() -> Iterator[Explanation]:
+        for position, doc in enumerate(docs):
+            try:
+                yield explain(estimator, doc, **options)
+            except FAILURES as error:
+                if on_error == "raise":
+                    raise naming_doc(position, error) from error
+                yield recorded(type(estimator).__name__, options.get("method", ""), error)
+
+    return explained()
+
+
+def find(door: Any, estimator: Any) -> Callable[..., Any] | None:
     """Find what a door does for an estimator, once what may do it is registered.
 
     The default of every door comes here: kinds of estimators register when their
     framework is already imported, plug-ins when nothing else fits.
-
-    Raises
-    ------
-    TypeError
-        If there is nothing for estimators of this type.
     """
     closed = door.dispatch(object)
     for register in (_register_supported, _register_plug_ins):
@@ -161,7 +186,21 @@ def enter(door: Any, estimator: Any) -> Callable[..., Any]:
         found: Callable[..., Any] = door.dispatch(type(estimator))
         if found is not closed:
             return found
-    raise TypeError(_unsupported(estimator))
+    return None
+
+
+def enter(door: Any, estimator: Any) -> Callable[..., Any]:
+    """Find what a door does for an estimator.
+
+    Raises
+    ------
+    TypeError
+        If there is nothing for estimators of this type.
+    """
+    found = find(door, estimator)
+    if found is None:
+        raise TypeError(_unsupported(estimator))
+    return found
 
 
 def _register_supported() -> None:

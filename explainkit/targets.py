@@ -36,6 +36,8 @@ class Output:
     @property
     def units(self) -> int:
         """The number of its classes. A single sigmoid tells two apart, 0 and 1."""
+        if not self.has_units:
+            return 0
         return 2 if self.is_binary else int(self.shape[0] or 0)
 
     @property
@@ -61,16 +63,19 @@ class Chosen:
     Attributes
     ----------
     top : int or None
-        The so many highest classes of the first output, for each document.
+        The so many highest classes of an output, for each document.
     indices : ndarray of int32, shape (1, K) or (N, K), or None
         Units, counted through all outputs one after the other.
     functions : tuple of callables or None
         Each takes the outputs and gives a score per document, shape (N,).
+    outputs : tuple of int
+        The positions of the outputs that the units belong to.
     """
 
     top: int | None = None
     indices: NDArray[np.int32] | None = None
     functions: tuple[Callable[[Any], Any], ...] | None = None
+    outputs: tuple[int, ...] = ()
 
 
 @attrs.frozen
@@ -115,9 +120,10 @@ class TargetSpace:
             If the targets are none that the model has.
         """
         if targets is None:
-            return Chosen(top=self._check_top(top_targets))
+            position = self._default_output()
+            return Chosen(top=self._check_top(top_targets, position), outputs=(position,))
         if isinstance(targets, np.ndarray) and targets.ndim == 2:
-            return Chosen(indices=self._rows(targets, docs))
+            return self._at(self._rows(targets, docs))
         given = list(targets) if isinstance(targets, list | np.ndarray) else [targets]
         if not given:
             raise ValueError("targets is empty; give None for the top classes")
@@ -126,7 +132,7 @@ class TargetSpace:
             if len(functions) != len(given):
                 raise TypeError(f"targets mixes callables with units: {given}; ask for them apart")
             return Chosen(functions=tuple(functions))
-        return Chosen(indices=np.asarray([self._distinct(given)], np.int32))
+        return self._at(np.asarray([self._distinct(given)], np.int32))
 
     def name(self, index: int) -> TargetName:
         """Name a unit, counted through all outputs, as a person would give it."""
@@ -149,7 +155,7 @@ class TargetSpace:
         for output in self.outputs:
             if index < output.units:
                 return output, index
-            index -= output.units if output.has_units else 0
+            index -= output.units
         raise AssertionError("no such unit")  # pragma: no cover - indices were checked
 
     def _names_of(self, output: Output) -> Sequence[str] | Mapping[int, str] | None:
@@ -159,8 +165,20 @@ class TargetSpace:
         # Plain names are those of the first output: there is no telling of others.
         return names if output is self.outputs[0] else None
 
-    def _check_top(self, top_targets: Any) -> int:
-        first = self._with_units(self.outputs[0])
+    def _at(self, indices: NDArray[np.int32]) -> Chosen:
+        used = {self.outputs.index(self.output(int(index))) for index in np.unique(indices)}
+        return Chosen(indices=indices, outputs=tuple(sorted(used)))
+
+    def _default_output(self) -> int:
+        """Find the output whose top classes are meant: the first that tells classes apart."""
+        for wanted in (lambda o: o.has_units and o.activation, lambda o: o.has_units):
+            for position, output in enumerate(self.outputs):
+                if wanted(output):
+                    return position
+        return 0
+
+    def _check_top(self, top_targets: Any, position: int) -> int:
+        first = self._with_units(self.outputs[position])
         if isinstance(top_targets, bool) or not isinstance(top_targets, int | np.integer):
             raise TypeError(f"top_targets is {top_targets!r}; give a number of targets")
         if not 1 <= top_targets <= first.units:
@@ -220,7 +238,7 @@ class TargetSpace:
                     f"target {target!r}: no output {which}, the model has {len(names)}; a tuple "
                     "is (output, unit), several targets are a list"
                 )
-        before = sum(output.units for output in self.outputs[:position] if output.has_units)
+        before = sum(output.units for output in self.outputs[:position])
         return before + self._unit(self.outputs[position], unit)
 
     def _unit(self, output: Output, target: Any) -> int:

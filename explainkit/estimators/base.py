@@ -227,11 +227,11 @@ class Explainer(ABC):
         self, docs: Any, question: Question, anatomy: Anatomy, calls: tuple[LayerCall, ...]
     ) -> Answer:
         space = TargetSpace(anatomy.outputs, question.target_names)
-        chosen = space.choose(question.targets, question.top_targets)
+        count = len(self.flatten(docs)[0])
+        chosen = space.choose(question.targets, question.top_targets, count)
         taps = tuple(TapPoint((c.path, c.application), c.channels_first) for c in calls)
         arguments = [docs]
         if chosen.indices is not None:
-            count = len(self.flatten(docs)[0])
             rows = np.broadcast_to(chosen.indices, (count, chosen.indices.shape[1]))
             arguments.append(np.ascontiguousarray(rows))
         key = (

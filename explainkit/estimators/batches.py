@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Any, Literal
+from typing import Any
 
 import attrs
 import numpy as np
@@ -10,12 +10,8 @@ import numpy as np
 from explainkit.estimators.base import Explainer, Question, signature
 from explainkit.estimators.documents import Inputs, arrays_of, joined, rows_of
 from explainkit.explanation import Explanation, PictureSource
+from explainkit.failures import FAILURES, OnError, check_on_error, naming_doc, recorded
 from explainkit.pictures import as_picture
-
-OnError = Literal["raise", "record"]
-
-#: What a document that cannot be explained may raise, beside its engine's own errors.
-_FAILURES = (ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError)
 
 
 @attrs.frozen
@@ -47,8 +43,7 @@ class BatchedExplainer:
 
     @on_error.validator
     def _check_on_error(self, _attribute: Any, value: Any) -> None:
-        if value not in ("raise", "record"):
-            raise ValueError(f"on_error is {value!r}; give 'raise' or 'record'")
+        check_on_error(value)
 
     def explain(self, docs: Any, images: Iterable[Any] | None) -> Iterator[Explanation]:
         """Check what can be checked now, and give an iterator that does the rest."""
@@ -83,7 +78,7 @@ class BatchedExplainer:
             try:
                 picture = None if image is None else as_picture(image)
                 yield _Item(position, self.inputs.check_one_of_many(doc), picture)
-            except _FAILURES as error:
+            except FAILURES as error:
                 yield _Item(position, error=error)
 
     def _explained(self, items: Iterator[_Item]) -> Iterator[Explanation]:
@@ -111,9 +106,9 @@ class BatchedExplainer:
             if isinstance(result, Explanation):
                 yield result
             elif self.on_error == "record":
-                yield self._record(result)
+                yield recorded(self.explainer.name, self.question.method.name, result)
             else:
-                raise _naming(position, result) from result
+                raise naming_doc(position, result) from result
 
     def _ask(self, items: list[_Item]) -> dict[int, Explanation | Exception]:
         if not items:
@@ -140,14 +135,7 @@ class BatchedExplainer:
 
     @property
     def _failures(self) -> tuple[type[Exception], ...]:
-        return (*_FAILURES, *self.explainer.engine.errors)
-
-    def _record(self, error: Exception) -> Explanation:
-        return Explanation(
-            estimator=self.explainer.name,
-            method=self.question.method.name,
-            error=f"{type(error).__name__}: {error}",
-        )
+        return (*FAILURES, *self.explainer.engine.errors)
 
 
 def _alike(one: _Item, other: _Item) -> bool:
@@ -159,10 +147,3 @@ def _alike(one: _Item, other: _Item) -> bool:
 def _pictures(items: list[_Item]) -> list[PictureSource] | None:
     pictures = [item.picture for item in items]
     return None if all(picture is None for picture in pictures) else pictures
-
-
-def _naming(position: int, error: Exception) -> Exception:
-    """Say which document it was, with an error of the same type where that is plain."""
-    message = f"doc {position}: {error}"
-    plain = (LookupError, TypeError, ValueError)
-    return type(error)(message) if type(error) in plain else RuntimeError(message)

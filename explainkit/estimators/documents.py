@@ -27,10 +27,20 @@ class Input:
 
 @attrs.frozen
 class Inputs:
-    """The inputs of a model, and the errors for documents that do not fit them."""
+    """The inputs of a model, and the errors for documents that do not fit them.
+
+    Attributes
+    ----------
+    inputs : tuple of Input
+    float_dtype : str
+        What double precision is made where the model does not say.
+    named : bool
+        Whether the model takes its inputs by name only.
+    """
 
     inputs: tuple[Input, ...]
     float_dtype: str = "float32"
+    named: bool = False
 
     def check_doc(self, doc: Any) -> Any:
         """Return one document, a batch of one, as arrays the model takes.
@@ -124,15 +134,16 @@ class Inputs:
             )
         return {key: self._check_array(array, known[key], what) for key, array in docs.items()}
 
-    def _check_sequence(self, docs: Sequence[Any], what: str) -> list[NDArray[Any]]:
+    def _check_sequence(self, docs: Sequence[Any], what: str) -> Any:
         if len(docs) != len(self.inputs):
             raise ValueError(
                 f"{what} has {len(docs)} arrays; the model has {len(self.inputs)} inputs"
             )
-        return [
-            self._check_array(array, one, what)
+        checked = {
+            one.name: self._check_array(array, one, what)
             for array, one in zip(docs, self.inputs, strict=True)
-        ]
+        }
+        return checked if self.named else list(checked.values())
 
     def _check_array(self, doc: Any, expected: Input, what: str) -> NDArray[Any]:
         array = self._as_array(doc, what)

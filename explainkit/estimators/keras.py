@@ -6,10 +6,11 @@ from typing import Any
 import keras
 
 from explainkit.estimators.base import Anatomy, Question
-from explainkit.estimators.batches import BatchedExplainer, OnError
+from explainkit.estimators.batches import BatchedExplainer
 from explainkit.estimators.keras_explainer import KerasExplainer
 from explainkit.explain import explain_prediction, explain_predictions
 from explainkit.explanation import Explanation
+from explainkit.failures import OnError
 from explainkit.inspection import find_layer, get_logits_layer, spatial_layers
 from explainkit.layers import LayerCall
 from explainkit.methods import find_method

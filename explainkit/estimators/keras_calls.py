@@ -116,7 +116,7 @@ def _takes_training(model: Any) -> bool:
     return any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
-class _Shell(keras.Layer):
+class _Explained(keras.Layer):
     """The layer that a run begins with, in the model's stead.
 
     Keras clears the losses of the layer that a run begins with, and of all layers
@@ -157,4 +157,4 @@ class ObservedModel:
                 return model(docs, **self._mode)
 
         with keras.StatelessScope():
-            return _Shell(observed)(docs)
+            return _Explained(observed)(docs)

@@ -97,7 +97,8 @@ class KerasExplainer(Explainer):
             Input(name, tuple(tensor.shape[1:]), tensor.dtype)
             for name, tensor in self._declared_inputs().items()
         )
-        return Inputs(inputs or (Input("docs"),), keras.config.floatx())
+        named = isinstance(getattr(self.model, "input", None) if inputs else None, dict)
+        return Inputs(inputs or (Input("docs"),), keras.config.floatx(), named)
 
     def _declared_inputs(self) -> dict[str, Any]:
         """Name the symbolic inputs as the model's own documents would; none if it has none."""

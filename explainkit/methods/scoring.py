@@ -29,16 +29,28 @@ class Scored:
 
 @attrs.frozen
 class ClassScores:
-    """A score for each unit of each output that has units."""
+    """A score for each unit of each output that has units.
+
+    Attributes
+    ----------
+    outputs : tuple of Output
+    used : tuple of int
+        The positions of the outputs that are asked about.
+    logits : bool
+        Whether the scores are those before a final softmax or sigmoid.
+    """
 
     outputs: tuple[Output, ...]
+    used: tuple[int, ...]
     logits: bool
 
     def top(self, engine: Engine, tensors: Sequence[Tensor], count: int) -> Scored:
-        """Take the highest classes of the first output, highest first."""
+        """Take the highest classes of the one output asked about, highest first."""
+        [position] = self.used
+        start = sum(output.units for output in self.outputs[:position])
         scores, probas = self._columns(engine, tensors)
-        first = scores[:, : self.outputs[0].units]
-        indices = engine.xp.argsort(-first, axis=1)[:, :count]
+        classes = scores[:, start : start + self.outputs[position].units]
+        indices = engine.xp.argsort(-classes, axis=1)[:, :count] + start
         return self._take(engine, scores, probas, indices)
 
     def at(self, engine: Engine, tensors: Sequence[Tensor], indices: Tensor) -> Scored:
@@ -52,7 +64,7 @@ class ClassScores:
 
     def _columns(self, engine: Engine, tensors: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         scores, probas = [], []
-        for output, tensor in zip(self.outputs, tensors, strict=True):
+        for position, (output, tensor) in enumerate(zip(self.outputs, tensors, strict=True)):
             if not output.has_units:
                 continue
             proba = engine.widen(tensor)
@@ -61,7 +73,9 @@ class ClassScores:
             if output.is_binary:
                 score = self._both_classes(engine, -logits if self.logits else 1 - proba, score)
                 proba = self._both_classes(engine, 1 - proba, proba)
-            scores.append(score)
+            # Other outputs only hold their places: a tap that no score asked about
+            # depends on must not look as if one did.
+            scores.append(score if position in self.used else engine.xp.zeros_like(score))
             probas.append(proba)
         return _joined(engine, scores), _joined(engine, probas)
 

@@ -1,0 +1,1 @@
+"""A linear model of pixels, and how explainkit explains it."""

@@ -1,0 +1,149 @@
+"""The doors: what is supported, what is refused, and how plug-ins come in."""
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import explainkit
+from explainkit import Explanation, explain_prediction, explain_predictions
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-W", "error::UserWarning", "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+    )
+
+
+def test_importing_explainkit_loads_no_framework():
+    ran = run("""
+        import sys, explainkit
+        explainkit.explain_prediction, explainkit.show_prediction, explainkit.format_as_image
+        explainkit.formatters, explainkit.inspection, explainkit.scenes
+        heavy = {"tensorflow", "keras", "jax", "torch", "matplotlib", "pandas", "IPython", "typer"}
+        print(sorted(heavy & set(sys.modules)))
+    """)
+    assert ran.stdout.strip() == "[]", ran.stderr
+
+
+def test_every_public_name_is_there():
+    for name in explainkit.__all__:
+        assert getattr(explainkit, name) is not None
+    assert dir(explainkit) == explainkit.__all__
+    with pytest.raises(AttributeError, match="no attribute 'explane'"):
+        explainkit.explane  # noqa: B018
+
+
+@pytest.mark.parametrize("door", [explain_prediction, explain_predictions])
+@pytest.mark.parametrize(
+    ("estimator", "hint"),
+    [
+        (3, "cannot explain a builtins.int"),
+        ("model.keras", "load the model first"),
+        (int, "give an instance, not the class"),
+        (None, "cannot explain a builtins.NoneType"),
+    ],
+)
+def test_what_is_no_estimator_is_refused_with_what_is(door, estimator, hint):
+    with pytest.raises(TypeError) as raised:
+        door(estimator, np.zeros((1, 8, 8, 3)))
+    message = str(raised.value)
+    assert hint in message
+    assert "keras.Model (Keras 3) (pip install 'explainkit[tensorflow]')" in message
+    assert "'explainkit.estimators'" in message
+
+
+def test_an_estimator_comes_in_by_registration():
+    class Mine:
+        pass
+
+    @explain_prediction.register
+    def explain_mine(estimator: Mine, doc, *, louder=False):
+        return Explanation(estimator="mine", method="louder" if louder else "plain")
+
+    assert explain_prediction(Mine(), None, louder=True).method == "louder"
+    # One that explains single docs explains many, one by one.
+    many = explain_predictions(Mine(), [1, 2, 3], louder=True)
+    assert [expl.method for expl in many] == ["louder"] * 3
+
+
+def test_failures_among_many_are_raised_or_recorded_for_any_estimator():
+    class Fragile:
+        pass
+
+    @explain_prediction.register
+    def explain_fragile(estimator: Fragile, doc):
+        if doc == 2:
+            raise ValueError("two is too many")
+        return Explanation(estimator="fragile", method="plain")
+
+    found = list(explain_predictions(Fragile(), [1, 2, 3], on_error="record"))
+    assert [expl.error for expl in found] == [None, "ValueError: two is too many", None]
+    with pytest.raises(ValueError, match="doc 1: two is too many"):
+        list(explain_predictions(Fragile(), [1, 2, 3]))
+
+
+@pytest.fixture(scope="module")
+def plugin(tmp_path_factory):
+    """The example distribution, installed in a folder of its own."""
+    folder = tmp_path_factory.mktemp("site")
+    source = tmp_path_factory.mktemp("source") / "plugin"
+    shutil.copytree(ROOT / "examples/plugin", source)
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*pip, "--target", str(folder), str(source)], check=True)
+    return folder
+
+
+def test_a_plug_in_is_found_by_its_entry_point(plugin):
+    ran = run(
+        """
+        import sys
+        import numpy as np, explainkit
+        from explainkit_linear.model import LinearModel
+        weights = np.random.default_rng(0).normal(size=(3, 8, 8))
+        doc = np.random.default_rng(1).uniform(size=(1, 8, 8))
+        expl = explainkit.explain_prediction(LinearModel(weights), doc, targets=[2])
+        assert np.isclose(expl.targets[0].map.sum(), expl.targets[0].score)
+        assert explainkit.show_prediction(LinearModel(weights), doc).size == (8, 8)
+        assert "keras" not in sys.modules
+        try:
+            explainkit.explain_prediction(object(), doc)
+        except TypeError as error:
+            print(error)
+        """,
+        PYTHONPATH=str(plugin),
+    )
+    assert "explainkit_linear.model.LinearModel" in ran.stdout, ran.stderr
+
+
+def test_a_broken_plug_in_is_named_and_stops_nobody(tmp_path):
+    info = tmp_path / "broken-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[explainkit.estimators]\nbroken = no_such_module\n")
+    ran = run(
+        """
+        import warnings
+        import explainkit
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                explainkit.explain_prediction(object(), None)
+            except TypeError:
+                print([str(one.message) for one in caught])
+        """,
+        PYTHONPATH=str(tmp_path),
+    )
+    assert "the plug-in 'broken' (no_such_module) cannot be loaded" in ran.stdout, ran.stderr
