@@ -37,7 +37,14 @@ def _look(source: PictureSource) -> Image.Image | None:
 
 
 def _same_picture(one: PictureSource, other: PictureSource) -> bool:
-    return _look(one) == _look(other)
+    a, b = _look(one), _look(other)
+    if a is None or b is None:
+        return a is b
+    # Not PIL's own equality: files lose notes that say nothing of the picture.
+    return (a.mode, a.size) == (b.mode, b.size) and a.tobytes() == b.tobytes()
+
+
+_comparable_picture = attrs.cmp_using(eq=_same_picture, require_same_type=False)
 
 
 @attrs.frozen
@@ -107,7 +114,7 @@ class Explanation:
     is_regression: bool = False
     targets: tuple[TargetExplanation, ...] = attrs.field(default=(), converter=_targets)
     _image: PictureSource = attrs.field(
-        default=None, alias="image", eq=attrs.cmp_using(eq=_same_picture), hash=False
+        default=None, alias="image", eq=_comparable_picture, hash=False
     )
     error: str | None = None
 

@@ -162,8 +162,8 @@ class TargetSpace:
         names: Any = self.names
         if isinstance(names, Mapping) and any(isinstance(key, str) for key in names):
             return names.get(output.name)
-        # Plain names are those of the first output: there is no telling of others.
-        return names if output is self.outputs[0] else None
+        # Plain names are those of the output that is explained when nothing is said.
+        return names if output is self.outputs[self._default_output()] else None
 
     def _at(self, indices: NDArray[np.int32]) -> Chosen:
         used = {self.outputs.index(self.output(int(index))) for index in np.unique(indices)}
@@ -171,11 +171,9 @@ class TargetSpace:
 
     def _default_output(self) -> int:
         """Find the output whose top classes are meant: the first that tells classes apart."""
-        for wanted in (lambda o: o.has_units and o.activation, lambda o: o.has_units):
-            for position, output in enumerate(self.outputs):
-                if wanted(output):
-                    return position
-        return 0
+        with_units = [i for i, output in enumerate(self.outputs) if output.has_units]
+        telling_apart = [i for i in with_units if self.outputs[i].activation]
+        return next(iter(telling_apart or with_units), 0)
 
     def _check_top(self, top_targets: Any, position: int) -> int:
         first = self._with_units(self.outputs[position])

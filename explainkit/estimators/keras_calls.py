@@ -97,7 +97,7 @@ def _observing(visit: Visitor) -> Iterator[None]:
             for kind in (keras.Layer, keras.Operation):
                 # Whatever is there now, another library's wrapper included, is put back.
                 _originals[kind] = kind.__call__
-                kind.__call__ = _observed(kind)
+                setattr(kind, "__call__", _observed(kind))  # noqa: B010 - a class of any type
         _observers += 1
     token = _observation.set(_Observation(visit))
     try:
@@ -108,7 +108,7 @@ def _observing(visit: Visitor) -> Iterator[None]:
             _observers -= 1
             if _observers == 0:
                 for kind, original in _originals.items():
-                    kind.__call__ = original
+                    setattr(kind, "__call__", original)  # noqa: B010
 
 
 def _takes_training(model: Any) -> bool:

@@ -218,11 +218,10 @@ def test_a_head_that_does_not_depend_on_the_layer(targets):
 
 
 def test_callables_that_give_no_scores(model):
+    def mean_score(outputs):
+        return tf.reduce_mean(outputs)
+
     with pytest.raises(ValueError, match=r"target mean_score gives scores of shape \(\)"):
-
-        def mean_score(outputs):
-            return tf.reduce_mean(outputs)
-
         explain_prediction(model, DOC, targets=mean_score)
 
 

@@ -1,0 +1,71 @@
+import copy
+import pickle
+
+import attrs
+import numpy as np
+import pytest
+from PIL import Image
+
+from explainkit import Explanation, TargetExplanation
+from explainkit.pictures import DocPicture
+
+
+def target(value=0.5):
+    heatmap = np.full((2, 3), value, np.float32)
+    return TargetExplanation(3, "cat", 1.5, 0.25, heatmap, -heatmap)
+
+
+def explanation(**changes):
+    fields = {"estimator": "net", "method": "gradcam", "targets": [target()]}
+    return Explanation(**{**fields, **changes})
+
+
+def test_records_are_frozen():
+    for record, name in ((explanation(), "layer"), (target(), "score")):
+        with pytest.raises(attrs.exceptions.FrozenInstanceError):
+            setattr(record, name, None)
+        with pytest.raises(AttributeError):
+            record.no_such_field = 1
+
+
+def test_records_are_equal_when_all_they_say_is():
+    assert explanation() == explanation()
+    assert explanation() != explanation(layer="conv")
+    assert explanation() != explanation(targets=[target(0.4)])
+    white = Image.new("RGB", (2, 2), "white")
+    assert explanation(image=white) == explanation(image=lambda: white.copy())
+    assert explanation(image=white) != explanation(image=Image.new("RGB", (2, 2)))
+    assert hash(target()) == hash(target())
+
+
+def test_the_picture_is_made_once_and_only_when_somebody_looks():
+    made = []
+
+    def make():
+        made.append(1)
+        return Image.new("L", (2, 2))
+
+    expl = explanation(image=make)
+    assert not made
+    assert expl.image is expl.image
+    assert len(made) == 1
+
+
+def test_a_record_without_a_picture_says_so():
+    assert explanation().image is None
+    assert explanation(image=lambda: None).image is None
+
+
+def test_printing_shows_every_field_by_its_name():
+    text = repr(explanation(image=Image.new("L", (5, 4))))
+    for field in attrs.fields(Explanation):
+        assert f"{field.alias}=" in text
+    assert "mode=L size=5x4" in text
+
+
+def test_records_can_be_pickled_copied_and_changed():
+    expl = explanation(image=DocPicture(np.zeros((4, 5, 3), np.float32)))
+    for again in (pickle.loads(pickle.dumps(expl)), copy.deepcopy(expl)):
+        assert again == expl
+        assert again.image.size == (5, 4)
+    assert attrs.evolve(expl, layer="conv").image.size == (5, 4)
