@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 
 def run(code, **environment):
     return subprocess.run(
-        [sys.executable, "-W", "error::UserWarning", "-c", textwrap.dedent(code)],
+        [sys.executable, "-c", textwrap.dedent(code)],
         capture_output=True,
         text=True,
         check=False,
