@@ -1,0 +1,134 @@
+"""The commands; what they do is in the modules beside this one."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from explainkit import __version__
+from explainkit.cli import options
+from explainkit.cli.shell import CommandGroup, UsageError
+
+app = typer.Typer(cls=CommandGroup, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback(invoke_without_command=True, help="What in this input made the model say that?")
+def start(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Answer what is asked of no command."""
+    if version:
+        typer.echo(__version__)
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command()
+def demo(output: options.DemoOutput = Path("explainkit-demo.png"), seed: options.Seed = 0) -> None:
+    """Explain a small network on scenes drawn by the package: nothing is downloaded."""
+    from explainkit.cli.demo import run_demo
+    from explainkit.cli.reports import print_line, print_table
+
+    findings = run_demo(output, seed)
+    print_table(
+        ("scene", "object", "score", "proba", "hottest spot"),
+        [
+            (
+                str(one.seed),
+                one.kind,
+                f"{one.score:.2f}",
+                f"{one.proba:.3f}",
+                "in the object's box" if one.in_box else "outside the object's box",
+            )
+            for one in findings
+        ],
+        numbers="scene score proba",
+    )
+    print_line(f"Wrote {output}: each scene, and what speaks for each object in it.")
+    print_line("Next: explainkit explain PHOTO.jpg --model MobileNetV2 -o why.png")
+
+
+@app.command()
+def explain(
+    images: options.Images,
+    model: options.Model,
+    output: options.Output = None,
+    weights: options.Weights = None,
+    preprocess: options.Preprocess = None,
+    size: options.Size = None,
+    labels: options.Labels = None,
+    target: options.Target = None,
+    top: options.Top = None,
+    layer: options.Layer = None,
+    method: options.Method = "gradcam",
+    counterfactual: options.Counterfactual = False,
+    logits: options.Logits = True,
+    alpha_limit: options.AlphaLimit = 0.65,
+    colormap: options.Colormap = "viridis",
+    resampling: options.Resampling = "lanczos",
+    as_json: options.Json = False,
+) -> None:
+    """Draw over pictures what in them made a model say what it says.
+
+    Overlays have the picture's own size; those of several targets stand side by side.
+    """
+    from explainkit.cli.explaining import Drawing, explain_files
+    from explainkit.cli.questions import Asking
+    from explainkit.cli.reports import print_explanations, print_json
+    from explainkit.cli.sources import Source
+
+    if output is None and not as_json:
+        raise UsageError("there is nowhere to draw to: give -o OUT, or --json for records alone")
+    records = explain_files(
+        images,
+        output,
+        Source(model, weights, preprocess, size),
+        Asking(method, counterfactual, target or (), top, layer or (), labels, logits),
+        Drawing(alpha_limit, colormap, resampling),
+    )
+    if as_json:
+        print_json(records)
+    else:
+        print_explanations(records)
+    if any(record["error"] for record in records):
+        raise typer.Exit(1)
+
+
+@app.command()
+def layers(model: options.ModelToList, as_json: options.Json = False) -> None:
+    """List the layers of a model that a heatmap can be built from."""
+    from explainkit.cli.listings import by_x, list_layers
+    from explainkit.cli.reports import print_json, print_table
+
+    found = list_layers(model)
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        ("layer", "kind", "output", "map", ""),
+        [
+            (
+                one["layer"],
+                one["kind"],
+                by_x(one["shape"]),
+                by_x(one["map_shape"]),
+                "default" if one["default"] else "",
+            )
+            for one in found
+        ],
+        numbers="output map",
+    )
+
+
+@app.command()
+def methods(as_json: options.Json = False) -> None:
+    """List the methods: how explanations are worked out, and who found it."""
+    from explainkit.cli.listings import list_methods
+    from explainkit.cli.reports import print_json, print_table
+
+    found = list_methods()
+    if as_json:
+        print_json(found)
+    else:
+        print_table(("name", "title", "formula", "source"), [tuple(one.values()) for one in found])

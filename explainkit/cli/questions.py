@@ -1,0 +1,95 @@
+"""What is asked of a model, in the words of a shell and in those of the library."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from explainkit.cli.shell import CommandError, UsageError, in_words_of_a_shell
+from explainkit.explanation import TargetName
+from explainkit.methods import find_method
+
+
+@attrs.frozen
+class Asking:
+    """What is asked of the model: options of ``explain``."""
+
+    method: str = "gradcam"
+    counterfactual: bool = False
+    targets: Sequence[str] = ()
+    top: int | None = None
+    layers: Sequence[str] = ()
+    labels: Path | None = None
+    logits: bool = True
+
+
+def check_asking(asking: Asking) -> None:
+    """Refuse what can be refused before a model is loaded.
+
+    Raises
+    ------
+    ValueError, TypeError, UsageError
+        If there is no such method, or options exclude each other.
+    """
+    find_method(asking.method, _method_options(asking))
+    if asking.targets and asking.top is not None:
+        raise UsageError("--target says what to explain, and so does --top; give one of them")
+
+
+def read_labels(path: Path) -> list[str]:
+    """Read the names of the classes, one a line, in the order of the units.
+
+    Raises
+    ------
+    CommandError
+        If there are none.
+    """
+    try:
+        labels = path.read_text("utf-8-sig").rstrip().splitlines()
+    except OSError as error:
+        raise CommandError(in_words_of_a_shell(error)) from error
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{path} is no text in UTF-8; give one label a line") from error
+    if not labels:
+        raise CommandError(f"{path} is empty; give one label a line")
+    return [label.strip() for label in labels]
+
+
+def _method_options(asking: Asking) -> dict[str, Any]:
+    return {"counterfactual": True} if asking.counterfactual else {}
+
+
+def arguments_of(model: Any, asking: Asking, labels: list[str] | None) -> dict[str, Any]:
+    """Say in arguments of `explain_predictions` what the options say.
+
+    Parameters
+    ----------
+    model : keras.Model
+    asking : Asking
+    labels : list of str or None
+        The names of the classes.
+    """
+    layers = [int(one) if _is_whole(one) else one for one in asking.layers]
+    named = list(getattr(model, "output_names", None) or ())
+    return {
+        "method": asking.method,
+        "targets": [_target(text, named, labels) for text in asking.targets] or None,
+        "top_targets": 1 if asking.top is None else asking.top,
+        "layer": layers[0] if len(layers) == 1 else layers or None,
+        "target_names": labels,
+        "logits": asking.logits,
+        **_method_options(asking),
+    }
+
+
+def _target(text: str, output_names: list[str], labels: list[str] | None) -> TargetName:
+    """Read a target: a unit, a label, or ``OUTPUT:UNIT`` where there are several outputs."""
+    name, colon, unit = text.rpartition(":")
+    if colon and len(output_names) > 1 and name in output_names and _is_whole(unit):
+        return name, int(unit)
+    return int(text) if _is_whole(text) and text not in (labels or ()) else text
+
+
+def _is_whole(text: str) -> bool:
+    return text.removeprefix("-").isdecimal()
