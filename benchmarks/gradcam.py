@@ -59,7 +59,7 @@ def keras_recipe(
 ) -> Contender:
     """Do what keras.io shows, for a batch of docs, one target after the other."""
     name = layer or explainkit.inspection.find_layer(model).name
-    cut = keras.Model(model.inputs, [model.get_layer(name).output, model.output])
+    cut = keras.Model(model.input, [model.get_layer(name).output, model.output])
 
     def run() -> list[np.ndarray]:
         maps = []

@@ -367,9 +367,11 @@ def _warn_of_blanks(answer: Answer, layer: str) -> None:
     blank = (answer.maps <= 0).all(axis=(2, 3)) & np.isfinite(answer.scores)
     if blank.any():
         doc, position = (int(i) for i in np.argwhere(blank)[0])
+        others = np.count_nonzero(blank) - 1
         warnings.warn(
-            f"nothing at layer '{layer}' speaks for target {answer.target(doc, position)!r}: its "
-            "heatmap is all zeros (its map shows what speaks against it)",
+            f"nothing at layer '{layer}' speaks for target {answer.target(doc, position)!r}"
+            f"{f' (and {others} more in this batch)' if others else ''}: its heatmap is all "
+            "zeros (its map shows what speaks against it)",
             ExplanationWarning,
             stacklevel=2,
         )

@@ -288,6 +288,6 @@ def _in_colour_mode(picture: Image.Image) -> Image.Image:
         stretched = (levels - low) * (255 / (high - low) if high > low else 0)
         return Image.fromarray(np.rint(stretched).astype(np.uint8)).convert("RGB")
     canvas = picture.convert(mode)
-    if picture.mode == "CMYK":
-        canvas.info.pop("icc_profile", None)  # it speaks of inks that are gone
+    if picture.mode in ("CMYK", "L", "LA"):
+        canvas.info.pop("icc_profile", None)  # it speaks of inks or greys that are gone
     return canvas
