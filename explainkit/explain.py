@@ -2,10 +2,11 @@
 
 import importlib
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial, singledispatch
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import attrs
@@ -43,6 +44,7 @@ SUPPORTED = (
     Supported("keras", "explainkit.estimators.keras", "keras.Model (Keras 3)", "tensorflow"),
 )
 
+_registering = threading.RLock()
 _plug_ins_loaded = False
 
 
@@ -211,21 +213,26 @@ def _register_supported() -> None:
 
 def _register_plug_ins() -> None:
     global _plug_ins_loaded  # noqa: PLW0603 - entry points are read once a process
-    if _plug_ins_loaded:
-        return
-    _plug_ins_loaded = True
-    for entry_point in entry_points(group=ENTRY_POINTS):
-        try:
-            register = entry_point.load()
-        except (ImportError, AttributeError) as error:
-            warnings.warn(
-                f"the plug-in {entry_point.name!r} ({entry_point.value}) cannot be loaded: {error}",
-                ExplanationWarning,
-                stacklevel=4,
-            )
-            continue
+    # Other threads wait until all are there.
+    with _registering:
+        if not _plug_ins_loaded:
+            for entry_point in entry_points(group=ENTRY_POINTS):
+                _load(entry_point)
+            _plug_ins_loaded = True
+
+
+def _load(entry_point: EntryPoint) -> None:
+    try:
+        register = entry_point.load()
         if callable(register):
             register()
+    except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
+        warnings.warn(
+            f"the plug-in {entry_point.name!r} ({entry_point.value}) cannot be loaded: "
+            f"{type(error).__name__}: {error}",
+            ExplanationWarning,
+            stacklevel=5,
+        )
 
 
 def _unsupported(estimator: Any) -> str:

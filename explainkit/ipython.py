@@ -6,7 +6,8 @@ from typing import Any
 from PIL import Image
 
 from explainkit.explain import enter, explain_prediction
-from explainkit.formatters.image import format_as_image
+from explainkit.formatters.image import check_drawing, format_as_image
+from explainkit.methods import option_names
 from explainkit.suggestions import did_you_mean
 
 
@@ -44,6 +45,7 @@ def show_prediction(estimator: Any, doc: Any, **arguments: Any) -> Image.Image:
     drawing = {name: value for name, value in arguments.items() if name in _names(format_as_image)}
     asking = {name: value for name, value in arguments.items() if name not in drawing}
     _check_known(estimator, asking)
+    check_drawing(**{name: value for name, value in drawing.items() if name != "target"})
     expl = explain_prediction(estimator, doc, **asking)
     if len(expl.targets) > 1:
         drawing.setdefault("target", None)
@@ -51,20 +53,19 @@ def show_prediction(estimator: Any, doc: Any, **arguments: Any) -> Image.Image:
 
 
 def _check_known(estimator: Any, asking: dict[str, Any]) -> None:
-    """Refuse an argument that is nobody's, with the nearest name of either function.
-
-    A function that takes others' options by ``**options`` judges what it does not
-    name itself; so only a name near to a drawing's, but not its own, is a slip here.
-    """
+    """Refuse an argument that is nobody's, with the nearest name of any owner."""
     found = explain_prediction.dispatch(type(estimator))
     if found is explain_prediction.dispatch(object):
         found = enter(explain_prediction, estimator)
     names = _names(found)
+    if "method" in names:
+        names += option_names(asking.get("method", "gradcam"))
     takes_more = any(p.kind is p.VAR_KEYWORD for p in inspect.signature(found).parameters.values())
     for name in asking:
         if name in names:
             continue
         hint = did_you_mean(name, [*names, *_names(format_as_image)])
+        # Who takes others' options judges for itself what resembles nothing.
         if hint or not takes_more:
             raise TypeError(f"show_prediction takes no argument {name!r}{hint}")
 

@@ -1,11 +1,12 @@
 """The layers of a model as they ran: which there are, and which one is meant."""
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import attrs
 
+from explainkit.engines.base import Flow
 from explainkit.suggestions import did_you_mean
 
 
@@ -29,6 +30,9 @@ class LayerCall:
     computes : bool
         Whether the output is worked out here: it is not where a layer hands on
         another's tensor, nor where it merely pads, crops, pools, drops or scales.
+    flow : Flow
+        The inputs of the model that the output is made of, and the outputs of the
+        model whose scores are made of it.
     layer : object or None
         The layer; None once it is gone.
     """
@@ -39,6 +43,7 @@ class LayerCall:
     shape: tuple[int | None, ...] | None
     channels_first: bool
     computes: bool
+    flow: Flow
     # Weakly: what is noted of a model must not keep it alive.
     _reference: "weakref.ReferenceType[Any]" = attrs.field(repr=False, eq=False)
 
@@ -89,21 +94,50 @@ class LayerIndex:
         """List the calls that an explanation could be built from."""
         return [call for call in self.calls if call.computes and call.is_spatial]
 
-    def default(self) -> LayerCall:
+    def default(self, outputs: Collection[int]) -> LayerCall:
         """Find the last call that computes something with two spatial axes.
+
+        Parameters
+        ----------
+        outputs
+            The positions of the outputs to be explained, whose scores must all be
+            made of it; none where any output will do.
 
         Raises
         ------
         ValueError
             If there is none.
         """
-        spatial = self.spatial()
-        if not spatial:
+        wanted = set(outputs)
+        leading = [c for c in self.spatial() if c.flow.sinks and wanted <= c.flow.sinks]
+        if not leading:
             raise ValueError(
                 f"model '{self.model}' has no layer whose output has two spatial axes greater "
-                "than 1, so there is nowhere to build a heatmap from"
+                "than 1 and leads to the score, so there is nowhere to build a heatmap from"
             )
-        return spatial[-1]
+        return leading[-1]
+
+    def check_leads(self, call: LayerCall, outputs: Collection[int]) -> LayerCall:
+        """Return the call if the scores of some outputs depend on it.
+
+        Raises
+        ------
+        ValueError
+            If none of them does.
+        """
+        if not outputs or call.flow.sinks & set(outputs):
+            return call
+        raise self.unreachable([call], outputs)
+
+    def unreachable(self, calls: Sequence[LayerCall], outputs: Collection[int]) -> ValueError:
+        """Make the error for layers that no score depends on."""
+        names = ", ".join(repr(self.describe(call)) for call in calls)
+        leading = [c for c in self.spatial() if c not in calls and c.flow.sinks & set(outputs)]
+        hint = f"; it depends on that of '{self.describe(leading[-1])}'" if leading else ""
+        return ValueError(
+            f"the score does not depend on the output of layer {names}, or not in a way that can "
+            f"be differentiated{hint}"
+        )
 
     def describe(self, call: LayerCall) -> str:
         """Give a call's path, with its application where the layer has several."""

@@ -23,14 +23,14 @@ class Output:
     Attributes
     ----------
     name : str
-    shape : tuple of (int or None)
-        Without the documents' axis.
+    shape : tuple of (int or None), or None
+        Without the documents' axis; None where it is no tensor of real numbers.
     activation : "softmax", "sigmoid" or None
         The final activation of the output.
     """
 
     name: str
-    shape: tuple[int | None, ...]
+    shape: tuple[int | None, ...] | None
     activation: str | None
 
     @property
@@ -38,12 +38,12 @@ class Output:
         """The number of its classes. A single sigmoid tells two apart, 0 and 1."""
         if not self.has_units:
             return 0
-        return 2 if self.is_binary else int(self.shape[0] or 0)
+        return 2 if self.is_binary else int((self.shape or (0,))[0] or 0)
 
     @property
     def has_units(self) -> bool:
         """Whether it is a row of numbers for each document."""
-        return len(self.shape) == 1 and self.shape[0] is not None
+        return self.shape is not None and len(self.shape) == 1 and self.shape[0] is not None
 
     @property
     def is_binary(self) -> bool:
@@ -120,7 +120,7 @@ class TargetSpace:
             If the targets are none that the model has.
         """
         if targets is None:
-            position = self._default_output()
+            position = self.default_output()
             return Chosen(top=self._check_top(top_targets, position), outputs=(position,))
         if isinstance(targets, np.ndarray) and targets.ndim == 2:
             return self._at(self._rows(targets, docs))
@@ -163,13 +163,20 @@ class TargetSpace:
         if isinstance(names, Mapping) and any(isinstance(key, str) for key in names):
             return names.get(output.name)
         # Plain names are those of the output that is explained when nothing is said.
-        return names if output is self.outputs[self._default_output()] else None
+        return names if output is self.outputs[self.default_output()] else None
 
     def _at(self, indices: NDArray[np.int32]) -> Chosen:
         used = {self.outputs.index(self.output(int(index))) for index in np.unique(indices)}
         return Chosen(indices=indices, outputs=tuple(sorted(used)))
 
-    def _default_output(self) -> int:
+    def units_of(self, positions: tuple[int, ...]) -> NDArray[np.int32]:
+        """List the units of some outputs, counted through all, in ascending order."""
+        starts = np.cumsum([0, *(output.units for output in self.outputs)])
+        return np.concatenate(
+            [np.arange(starts[i], starts[i + 1], dtype=np.int32) for i in positions]
+        )
+
+    def default_output(self) -> int:
         """Find the output whose top classes are meant: the first that tells classes apart."""
         with_units = [i for i, output in enumerate(self.outputs) if output.has_units]
         telling_apart = [i for i in with_units if self.outputs[i].activation]
@@ -269,8 +276,8 @@ class TargetSpace:
     def _with_units(self, output: Output) -> Output:
         if not output.has_units:
             raise ValueError(
-                f"output '{output.name}' has the shape {output.shape} for each doc, not a row "
-                "of units; give targets= a callable from the outputs to a score for each doc"
+                f"output '{output.name}' {_described(output.shape)}, not a row of units; give "
+                "targets= a callable from the outputs to a score for each doc"
             )
         return output
 
@@ -289,3 +296,7 @@ def _as_int(value: Any, what: str) -> int:
         f"{what} {value!r} is a {type(value).__name__}; give a unit (int), a label (str), "
         "(output, unit), a callable, or a list of these"
     )
+
+
+def _described(shape: tuple[int | None, ...] | None) -> str:
+    return "holds no real numbers" if shape is None else f"has the shape {shape} for each doc"

@@ -128,11 +128,14 @@ def test_a_plug_in_is_found_by_its_entry_point(plugin):
     assert "explainkit_linear.model.LinearModel" in ran.stdout, ran.stderr
 
 
-def test_a_broken_plug_in_is_named_and_stops_nobody(tmp_path):
+@pytest.mark.parametrize("error", ["ModuleNotFoundError", "RuntimeError: needs a card"])
+def test_a_broken_plug_in_is_named_and_stops_nobody(tmp_path, error):
     info = tmp_path / "broken-1.dist-info"
     info.mkdir()
+    if error.startswith("Runtime"):
+        (tmp_path / "broken_plug_in.py").write_text("raise RuntimeError('needs a card')\n")
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("[explainkit.estimators]\nbroken = no_such_module\n")
+    (info / "entry_points.txt").write_text("[explainkit.estimators]\nbroken = broken_plug_in\n")
     ran = run(
         """
         import warnings
@@ -146,4 +149,5 @@ def test_a_broken_plug_in_is_named_and_stops_nobody(tmp_path):
         """,
         PYTHONPATH=str(tmp_path),
     )
-    assert "the plug-in 'broken' (no_such_module) cannot be loaded" in ran.stdout, ran.stderr
+    message = f"the plug-in 'broken' (broken_plug_in) cannot be loaded: {error}"
+    assert message in ran.stdout, ran.stderr

@@ -74,6 +74,26 @@ def test_so_is_one_of_a_function_that_takes_options_of_methods():
     assert show_prediction(model, doc, targets=0, counterfactual=False).size == (8, 8)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"alpha_limit": 2}, "alpha_limit is 2"),
+        ({"colormap": "viridi"}, "did you mean 'viridis'?"),
+        ({"resampling_filter": "lancos"}, "did you mean 'lanczos'?"),
+    ],
+)
+def test_drawings_that_cannot_be_made_are_refused_before_anything_is_explained(options, message):
+    class Never:
+        pass
+
+    @explain_prediction.register
+    def explain_never(estimator: Never, doc):
+        raise AssertionError("it was explained")
+
+    with pytest.raises(ValueError, match=message):
+        show_prediction(Never(), None, **options)
+
+
 def test_a_record_shows_itself_with_what_it_has():
     expl = explain_striped(Striped(), None)
     shown = expl._repr_mimebundle_()

@@ -25,8 +25,7 @@ from explainkit.cli.sources import Source, load
 from explainkit.explain import explain_predictions
 from explainkit.explanation import Explanation
 from explainkit.formatters import format_as_image
-from explainkit.formatters.colormaps import colour_table
-from explainkit.formatters.options import as_alpha_limit, as_resampling
+from explainkit.formatters.image import check_drawing
 from explainkit.inspection import find_layer
 from explainkit.pictures import read_image
 
@@ -138,8 +137,7 @@ def _failed_first(
 
 def _check_options(asking: Asking, drawing: Drawing) -> None:
     """Refuse what can be refused before a model is loaded."""
-    as_resampling(drawing.resampling)
-    colour_table(drawing.colormap, as_alpha_limit(drawing.alpha_limit))
+    check_drawing(drawing.resampling, drawing.colormap, drawing.alpha_limit)
     check_asking(asking)
 
 

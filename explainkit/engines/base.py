@@ -8,7 +8,7 @@ the tensor it gets back.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import attrs
@@ -21,6 +21,8 @@ Place = Hashable
 Tap = Callable[[Place, Tensor], Tensor]
 #: Runs the model: gives the scores, shape (N, K), and anything worth keeping.
 Run = Callable[[Tap], tuple[Tensor, Any]]
+#: The same for any documents, in the model's own structure.
+Ask = Callable[[Any, Tap], tuple[Tensor, Any]]
 #: The activations that turn a model's logits into probabilities.
 ActivationName = Literal["softmax", "sigmoid"]
 
@@ -59,12 +61,33 @@ class PulledBack:
     gradients: Mapping[Place, Tensor]
 
 
+@attrs.frozen
+class Flow:
+    """Where a tensor comes from, and where it goes.
+
+    Attributes
+    ----------
+    sources : frozenset of int
+        The positions of the inputs that it is made of.
+    sinks : frozenset of int
+        The positions of the outputs that are made of it.
+    """
+
+    sources: frozenset[int]
+    sinks: frozenset[int]
+
+
 class Engine(ABC):
     """What explainkit asks of an array framework.
 
-    A *program* is a Python function of tensors that may call `pull_back`,
-    `run_on` and the namespace `xp`. `compile` makes it fast; the Python code in
-    it then runs only while it is traced.
+    A *program* is a Python function ``program(state, *arguments)`` of tensors that
+    may call the engine's other methods and its namespace `xp`. `compile` makes it
+    fast; the Python code in it then runs only while it is traced. Engines start
+    programs themselves, so that one that cannot look back from a tensor to the
+    operation that made it can watch the operations as they are called.
+
+    The state holds the variables' values where compiled programs would take them
+    for constants (`reads_variables` is False), and nothing elsewhere.
 
     Documents in a batch must not influence each other, as they do not when a
     model infers: that is why one pull-back serves all documents at once.
@@ -72,13 +95,15 @@ class Engine(ABC):
 
     #: The name of the framework's package.
     name: ClassVar[str]
+    #: Whether compiled programs see new values of the model's variables by themselves.
+    reads_variables: ClassVar[bool]
     #: What a compiled program may raise beside Python's own errors.
     errors: ClassVar[tuple[type[Exception], ...]]
     #: Array functions under numpy's names, for formulas that are written once.
     xp: ClassVar[Any]
 
     @abstractmethod
-    def trace(self, program: Callable[..., Any], *arguments: Any) -> Any:
+    def trace(self, program: Callable[..., Any], state: Any, *arguments: Any) -> Any:
         """Run a program on stand-ins for arrays, and return what it says.
 
         Nothing is computed: the tensors have shapes and dtypes only.
@@ -86,27 +111,33 @@ class Engine(ABC):
         Parameters
         ----------
         program
-            A function of tensors; what it returns must hold no tensors.
+            A function of the state and tensors; what it returns must hold no tensors.
+        state
+            Arrays, nested or none.
         *arguments
             Arrays, or nested lists, tuples and dicts of them. The first axis of
             each counts documents and is left open.
         """
 
     @abstractmethod
-    def compile(self, program: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
+    def compile(
+        self, program: Callable[..., Any], state: Any, *arguments: Any
+    ) -> Callable[..., Any]:
         """Compile a program for arguments like these, and for any number of documents.
 
         Parameters
         ----------
         program
-            A function of tensors that returns a nested tuple or dict of tensors or None.
-        *arguments
+            A function of the state and tensors, that returns a nested tuple or dict
+            of tensors or None.
+        state, *arguments
             As in `trace`.
 
         Returns
         -------
         callable
-            Takes arrays of numpy, gives arrays of numpy in the same structure.
+            Takes a state and arrays of numpy, gives arrays of numpy. It neither
+            adds to what somebody records for gradients of their own, nor minds.
         """
 
     @abstractmethod
@@ -153,5 +184,20 @@ class Engine(ABC):
     def is_tappable(self, value: Any) -> bool:
         """Tell whether a value is one tensor of the program that is being traced.
 
-        Tensors inside a loop of the framework are not: they have no one value.
+        Tensors inside a loop, a branch or a compiled function within the program
+        are not: they have no one value that the program could reach.
         """
+
+    @abstractmethod
+    def is_floating(self, value: Any) -> bool:
+        """Tell whether a value is a tensor of floating-point numbers."""
+
+    @abstractmethod
+    def originals(self, tensor: Tensor) -> Sequence[Tensor]:
+        """List the tensor, and those before it that it merely casts, reshapes or copies."""
+
+    @abstractmethod
+    def flow(
+        self, inputs: Sequence[Tensor], tensors: Sequence[Tensor], outputs: Sequence[Tensor]
+    ) -> list[Flow]:
+        """Tell for each of some tensors which inputs it is made of, and which outputs of it."""

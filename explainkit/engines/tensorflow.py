@@ -1,6 +1,8 @@
 """The TensorFlow engine: a tape that watches only the tapped tensors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +12,7 @@ import tensorflow as tf
 from explainkit.engines.base import (
     ActivationName,
     Engine,
+    Flow,
     Place,
     PulledBack,
     Run,
@@ -38,6 +41,7 @@ _NAMESPACE = SimpleNamespace(
     max=tf.reduce_max,
     mean=tf.reduce_mean,
     ones_like=tf.ones_like,
+    reshape=tf.reshape,
     stack=tf.stack,
     sum=tf.reduce_sum,
     take_along_axis=_take_along_axis,
@@ -47,39 +51,66 @@ _NAMESPACE = SimpleNamespace(
 )
 
 
-def _spec(array: Any) -> tf.TensorSpec:
+#: The graph of the program that is being traced; functions within it have their own.
+_program_graph: ContextVar[Any] = ContextVar("program_graph", default=None)
+
+
+def _open_spec(array: Any) -> tf.TensorSpec:
     return tf.TensorSpec([None, *array.shape[1:]], array.dtype)
+
+
+def _spec(array: Any) -> tf.TensorSpec:
+    return tf.TensorSpec(array.shape, array.dtype)
 
 
 def _to_numpy(value: Any) -> Any:
     return None if value is None else np.asarray(value)
 
 
-def _specs(arguments: tuple[Any, ...]) -> list[Any]:
-    return list(tf.nest.map_structure(_spec, arguments))
+def _traced(program: Callable[..., Any], state: Any, arguments: tuple[Any, ...]) -> Any:
+    def in_its_graph(*tensors: Any) -> Any:
+        token = _program_graph.set(tf.compat.v1.get_default_graph())
+        try:
+            return program(*tensors)
+        finally:
+            _program_graph.reset(token)
+
+    specs = [tf.nest.map_structure(_spec, state), *tf.nest.map_structure(_open_spec, arguments)]
+    function = tf.function(in_its_graph, autograph=False)
+    if tf.executing_eagerly():
+        return function.get_concrete_function(*specs)
+    # Somebody is tracing a function of their own; a thread of ours knows nothing of it.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(function.get_concrete_function, *specs).result()
 
 
 class TensorFlowEngine(Engine):
-    """Explanations on TensorFlow, each compiled into one `tf.function`."""
+    """Explanations on TensorFlow, each compiled into one function."""
 
     name = "tensorflow"
+    reads_variables = True
     errors = (tf.errors.OpError,)
     xp = _NAMESPACE
 
-    def trace(self, program: Callable[..., Any], *arguments: Any) -> Any:
+    def trace(self, program: Callable[..., Any], state: Any, *arguments: Any) -> Any:
         said: list[Any] = []
 
-        def traced(*tensors: Tensor) -> None:
+        def traced(*tensors: Any) -> None:
             said.append(program(*tensors))
 
-        tf.function(traced, autograph=False).get_concrete_function(*_specs(arguments))
+        _traced(traced, state, arguments)
         return said[-1]
 
-    def compile(self, program: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
-        compiled = tf.function(program, input_signature=_specs(arguments), autograph=False)
+    def compile(
+        self, program: Callable[..., Any], state: Any, *arguments: Any
+    ) -> Callable[..., Any]:
+        compiled = _traced(program, state, arguments)
 
         def run(*arrays: Any) -> Any:
-            return tf.nest.map_structure(_to_numpy, compiled(*arrays))
+            # Somebody's tape is paused in here.
+            with tf.init_scope():
+                tensors = tf.nest.map_structure(tf.convert_to_tensor, arrays)
+                return tf.nest.map_structure(_to_numpy, compiled(*tensors))
 
         return run
 
@@ -102,20 +133,59 @@ class TensorFlowEngine(Engine):
         return PulledBack(scores, kept, activations, gradients)
 
     def before_activation(self, output: Tensor) -> tuple[Tensor, ActivationName | None]:
-        tensor = output
-        while tensor.op.type in _PASSING_ON:
-            tensor = tensor.op.inputs[0]
-        name = _ACTIVATIONS.get(tensor.op.type)
+        activated = self.originals(output)[-1]
+        name = _ACTIVATIONS.get(activated.op.type)
         if name is None:
             return output, None
-        logits = tensor.op.inputs[0]
-        return logits if tensor is output else tf.reshape(logits, tf.shape(output)), name
+        logits = activated.op.inputs[0]
+        return logits if activated is output else tf.reshape(logits, tf.shape(output)), name
 
     def widen(self, tensor: Tensor) -> Tensor:
         return tf.cast(tensor, tf.float32) if tensor.dtype.size < 4 else tensor
 
     def is_tappable(self, value: Any) -> bool:
-        return tf.is_symbolic_tensor(value) and value.graph is tf.compat.v1.get_default_graph()
+        return tf.is_symbolic_tensor(value) and value.graph is _program_graph.get()
+
+    def is_floating(self, value: Any) -> bool:
+        return bool(tf.is_tensor(value) and value.dtype.is_floating)
+
+    def originals(self, tensor: Tensor) -> list[Tensor]:
+        found = [tensor]
+        while found[-1].op.type in _PASSING_ON:
+            found.append(found[-1].op.inputs[0])
+        return found
+
+    def flow(
+        self, inputs: Sequence[Tensor], tensors: Sequence[Tensor], outputs: Sequence[Tensor]
+    ) -> list[Flow]:
+        after = [_reached([one], _consumers) for one in inputs]
+        before = [_reached([one], _operands) for one in outputs]
+        return [
+            Flow(
+                frozenset(i for i, found in enumerate(after) if tensor.ref() in found),
+                frozenset(i for i, found in enumerate(before) if tensor.ref() in found),
+            )
+            for tensor in tensors
+        ]
+
+
+def _consumers(tensor: Tensor) -> list[Tensor]:
+    return [output for op in tensor.consumers() for output in op.outputs]
+
+
+def _operands(tensor: Tensor) -> list[Tensor]:
+    return list(tensor.op.inputs)
+
+
+def _reached(tensors: list[Tensor], step: Callable[[Tensor], list[Tensor]]) -> set[Any]:
+    """Follow tensors through the graph, one step after the other, to all they lead to."""
+    found: set[Any] = set()
+    while tensors:
+        tensor = tensors.pop()
+        if tensor.ref() not in found:
+            found.add(tensor.ref())
+            tensors += step(tensor)
+    return found
 
 
 def _pull_back_each(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from explainkit.engines.base import Engine, Tap, Tensor, UnreachableTapError
 from explainkit.engines.cache import WeakCache
+from explainkit.engines.callable_key import CallableKey
 from explainkit.explanation import (
     Explanation,
     ExplanationWarning,
@@ -70,30 +71,30 @@ class Answer:
     scores: NDArray[Any]
     maps: NDArray[Any]
     probas: NDArray[Any] | None
-    indices: NDArray[np.int32] | None
+    units: NDArray[np.int32] | None
     space: TargetSpace
     function_names: tuple[str, ...]
 
     def target(self, doc: int, position: int) -> TargetName:
-        if self.indices is None:
+        if self.units is None:
             return self.function_names[position]
-        return self.space.name(int(self.indices[doc, position]))
+        return self.space.name(int(self.units[doc, position]))
 
     def label(self, doc: int, position: int) -> str | None:
-        if self.indices is None:
+        if self.units is None:
             return None
-        return self.space.label(int(self.indices[doc, position]))
+        return self.space.label(int(self.units[doc, position]))
 
     def proba(self, doc: int, position: int) -> float | None:
-        if self.indices is None or self.probas is None:
+        if self.units is None or self.probas is None:
             return None
-        output = self.space.output(int(self.indices[doc, position]))
+        output = self.space.output(int(self.units[doc, position]))
         return float(self.probas[doc, position]) if output.activation else None
 
     def is_regression(self, doc: int) -> bool:
-        if self.indices is None:
+        if self.units is None:
             return False
-        return self.space.output(int(self.indices[doc, 0])).is_regression
+        return self.space.output(int(self.units[doc, 0])).is_regression
 
 
 class Explainer(ABC):
@@ -122,8 +123,12 @@ class Explainer(ABC):
         """Look at one run on stand-ins for the documents."""
 
     @abstractmethod
-    def runner(self) -> Callable[[Any, Tap], Any]:
-        """Give a function that runs the model on docs, with the taps it is given.
+    def state(self) -> Any:
+        """Give the variables' values, for engines whose programs do not read them."""
+
+    @abstractmethod
+    def runner(self) -> Callable[[Any, Any, Tap], Any]:
+        """Give ``run(state, docs, tap)``, which runs the model and taps each layer.
 
         The function must not keep the model alive. Places are (path, application).
         """
@@ -143,16 +148,18 @@ class Explainer(ABC):
         """Give the estimator's layer at an index, as it counts them itself."""
 
     @abstractmethod
-    def picture(self, docs: Any, position: int, channels_first: bool) -> PictureSource:
-        """Give what makes the picture of one document, when somebody looks."""
+    def picture(self, docs: Any, position: int, anatomy: Anatomy, call: LayerCall) -> PictureSource:
+        """Give what makes the picture of the input that a call depends on, when looked at."""
 
     def anatomy(self, docs: Any) -> Anatomy:
         """Look at the model, once for each structure and size of document."""
         key = ("anatomy", self.fingerprint(), signature(docs))
         return cache.get(self.model, key, lambda: self.trace(docs))
 
-    def layers(self, index: LayerIndex, layer: Any) -> tuple[LayerCall, ...]:
-        """Find the calls that `layer=` means.
+    def layers(
+        self, index: LayerIndex, layer: Any, outputs: tuple[int, ...] = ()
+    ) -> tuple[LayerCall, ...]:
+        """Find the calls that `layer=` means, for the scores of some outputs.
 
         Raises
         ------
@@ -160,7 +167,7 @@ class Explainer(ABC):
             If it means none that a heatmap can be built from.
         """
         if layer is None:
-            return (index.default(),)
+            return (index.default(outputs),)
         given = layer if isinstance(layer, list) else [layer]
         if not given:
             raise ValueError("layer is an empty list; give None to have it chosen")
@@ -170,6 +177,25 @@ class Explainer(ABC):
             raise ValueError(f"layer names the same layer twice: {names}")
         return found
 
+    def resolve(
+        self, docs: Any, question: Question, count: int | None
+    ) -> tuple[Anatomy, TargetSpace, Chosen, tuple[LayerCall, ...]]:
+        """Find the targets and the layers that are meant, before any forward pass.
+
+        Raises
+        ------
+        TypeError, ValueError, LookupError
+            If there are none such.
+        """
+        anatomy = self.anatomy(docs)
+        space = TargetSpace(anatomy.outputs, question.target_names)
+        chosen = space.choose(question.targets, question.top_targets, count)
+        calls = self.layers(anatomy.index, question.layer, chosen.outputs)
+        if question.logits:
+            for call in calls:
+                anatomy.index.check_leads(call, chosen.outputs)
+        return anatomy, space, chosen, calls
+
     def explain(
         self, docs: Any, question: Question, pictures: Sequence[PictureSource] | None = None
     ) -> list[Explanation | ValueError]:
@@ -177,9 +203,9 @@ class Explainer(ABC):
 
         The pictures are made of the documents where none are given.
         """
-        anatomy = self.anatomy(docs)
-        calls = self.layers(anatomy.index, question.layer)
-        answer = self._ask(docs, question, anatomy, calls)
+        count = len(self.flatten(docs)[0])
+        anatomy, space, chosen, calls = self.resolve(docs, question, count)
+        answer = self._ask(docs, question, anatomy, space, chosen, calls)
         layer = " + ".join(anatomy.index.describe(call) for call in calls)
         _warn_of_blanks(answer, layer)
         return [
@@ -191,19 +217,10 @@ class Explainer(ABC):
                 description=self._description(question, layer, anatomy.outputs),
                 is_regression=answer.is_regression(doc),
                 targets=_target_explanations(answer, doc),
-                image=pictures[doc]
-                if pictures
-                else self.picture(docs, doc, anatomy.channels_first),
+                image=pictures[doc] if pictures else self.picture(docs, doc, anatomy, calls[0]),
             )
-            for doc in range(len(answer.scores))
+            for doc in range(count)
         ]
-
-    def check(self, docs: Any, question: Question, count: int | None) -> None:
-        """Raise now what a question would raise later, before any forward pass."""
-        anatomy = self.anatomy(docs)
-        self.layers(anatomy.index, question.layer)
-        space = TargetSpace(anatomy.outputs, question.target_names)
-        space.choose(question.targets, question.top_targets, count)
 
     def _call_of(self, index: LayerIndex, layer: Any) -> LayerCall:
         if isinstance(layer, tuple):
@@ -224,87 +241,73 @@ class Explainer(ABC):
         )
 
     def _ask(
-        self, docs: Any, question: Question, anatomy: Anatomy, calls: tuple[LayerCall, ...]
+        self,
+        docs: Any,
+        question: Question,
+        anatomy: Anatomy,
+        space: TargetSpace,
+        chosen: Chosen,
+        calls: tuple[LayerCall, ...],
     ) -> Answer:
-        space = TargetSpace(anatomy.outputs, question.target_names)
-        count = len(self.flatten(docs)[0])
-        chosen = space.choose(question.targets, question.top_targets, count)
         taps = tuple(TapPoint((c.path, c.application), c.channels_first) for c in calls)
+        functions = tuple(map(CallableKey, chosen.functions or ()))
+        units = None if chosen.functions else space.units_of(chosen.outputs)
+        count = len(self.flatten(docs)[0])
         arguments = [docs]
-        if chosen.indices is not None:
-            rows = np.broadcast_to(chosen.indices, (count, chosen.indices.shape[1]))
+        if chosen.indices is not None and units is not None:
+            columns = np.searchsorted(units, chosen.indices).astype(np.int32)
+            rows = np.broadcast_to(columns, (count, columns.shape[1]))
             arguments.append(np.ascontiguousarray(rows))
-        key = (
-            self.fingerprint(),
-            signature(arguments),
-            question.method,
-            question.logits,
-            taps,
-            chosen.top,
-            chosen.functions,
-            chosen.outputs,
-        )
-        program = cache.get(
-            self.model,
-            key,
-            lambda: self.engine.compile(
-                self._program(
-                    question.method,
-                    taps,
-                    ClassScores(anatomy.outputs, chosen.outputs, question.logits),
-                    chosen,
-                ),
-                *arguments,
-            ),
-        )
+        question_of_form = (question.method, question.logits, taps, chosen.top, chosen.outputs)
+        key = (self.fingerprint(), signature(arguments), *question_of_form, functions)
+        state = self.state()
+        scoring = ClassScores(anatomy.outputs, chosen.outputs, question.logits)
+
+        def compiled() -> Callable[..., Any]:
+            program = self._program(question.method, taps, scoring, chosen.top, functions)
+            return self.engine.compile(program, state, *arguments)
+
         try:
-            scores, maps, probas, indices = program(*arguments)
+            scores, maps, probas, columns = cache.get(self.model, key, compiled)(state, *arguments)
         except UnreachableTapError as error:
-            lost = [
-                anatomy.index.describe(call)
-                for call in calls
-                if (call.path, call.application) in error.places
-            ]
-            raise ValueError(
-                f"the score does not depend on the output of layer {', '.join(map(repr, lost))}, "
-                f"so it has no gradient there; the layer chosen by itself would be "
-                f"'{anatomy.index.describe(anatomy.index.default())}'"
-            ) from None
-        names = () if chosen.functions is None else _function_names(chosen.functions, scores)
-        return Answer(scores, maps, probas, indices, space, names)
+            lost = [call for call in calls if (call.path, call.application) in error.places]
+            raise anatomy.index.unreachable(lost, range(len(anatomy.outputs))) from None
+        names = _function_names(chosen.functions or (), scores, count)
+        return Answer(scores, maps, probas, None if units is None else units[columns], space, names)
 
     def _program(
         self,
         method: Method,
         taps: tuple[TapPoint, ...],
-        class_scores: ClassScores,
-        chosen: Chosen,
+        scoring: ClassScores,
+        top: int | None,
+        functions: tuple[CallableKey, ...],
     ) -> Callable[..., Any]:
         """Write the program that is compiled: it must not keep the model alive."""
         engine, flatten, pack = self.engine, self.flatten, self.pack
         run_model = self.runner()
         tapped = {tap.place for tap in taps}
 
-        def score(result: Any, *indices: Tensor) -> Scored:
+        def score(result: Any, *columns: Tensor) -> Scored:
             tensors = flatten(result)
-            if chosen.functions is not None:
-                if class_scores.logits:
-                    tensors = [engine.before_activation(tensor)[0] for tensor in tensors]
-                return Scored(_call_all(engine, chosen.functions, pack(result, tensors)))
-            if chosen.top is not None:
-                return class_scores.top(engine, tensors, chosen.top)
-            return class_scores.at(engine, tensors, *indices)
+            if functions:
+                if scoring.logits:
+                    tensors = [_before_activation(engine, tensor) for tensor in tensors]
+                return Scored(_call_all(engine, functions, pack(result, tensors)))
+            if top is not None:
+                return scoring.top(engine, tensors, top)
+            return scoring.at(engine, tensors, *columns)
 
-        def program(docs: Any, *indices: Tensor) -> Any:
-            def run(tap: Tap) -> tuple[Tensor, Any]:
+        def program(state: Any, docs: Any, *columns: Tensor) -> Any:
+            def ask(docs: Any, tap: Tap) -> tuple[Tensor, Any]:
                 def visit(place: Hashable, tensor: Tensor) -> Tensor:
                     return tap(place, tensor) if place in tapped else tensor
 
-                scored = score(run_model(docs, visit), *indices)
+                scored = score(run_model(state, docs, visit), *columns)
                 return scored.scores, scored
 
-            mapped = method.maps(engine, run, taps)
-            return mapped.scores, mapped.maps, mapped.kept.probas, mapped.kept.indices
+            mapped = method.maps(engine, ask, docs, taps)
+            return mapped.scores, mapped.maps, mapped.kept.probas, mapped.kept.columns
 
         return program
 
@@ -326,15 +329,26 @@ def signature(value: Any) -> Hashable:
     return value.shape[1:], str(value.dtype)
 
 
-def _call_all(engine: Engine, functions: tuple[Callable[[Any], Any], ...], outputs: Any) -> Tensor:
+def _before_activation(engine: Engine, output: Any) -> Any:
+    return engine.before_activation(output)[0] if engine.is_floating(output) else output
+
+
+def _call_all(engine: Engine, functions: tuple[CallableKey, ...], outputs: Any) -> Tensor:
     columns = []
-    for function in functions:
-        scores = engine.widen(function(outputs))
+    for key in functions:
+        function = key.get()
+        scores = function(outputs)
+        if not engine.is_floating(scores):
+            raise TypeError(
+                f"the target {_name(function)} gives a {type(scores).__name__}; give a tensor of "
+                "real numbers, made of the outputs by operations of their framework"
+            )
         if len(scores.shape) not in (1, 2):
             raise ValueError(
                 f"the target {_name(function)} gives scores of shape {tuple(scores.shape)}; one "
                 "score for each doc, shape (N,), or K of them, shape (N, K), would do"
             )
+        scores = engine.widen(scores)
         columns.append(scores if len(scores.shape) == 2 else scores[:, None])
     return columns[0] if len(columns) == 1 else engine.xp.concatenate(columns, axis=1)
 
@@ -344,9 +358,14 @@ def _name(function: Callable[[Any], Any]) -> str:
 
 
 def _function_names(
-    functions: tuple[Callable[[Any], Any], ...], scores: NDArray[Any]
+    functions: tuple[Callable[[Any], Any], ...], scores: NDArray[Any], count: int
 ) -> tuple[str, ...]:
     names = [_name(function) for function in functions]
+    if len(scores) != count:
+        raise ValueError(
+            f"the target {'+'.join(names)} gives {len(scores)} scores for {count} docs; give one "
+            "for each: outputs have an axis of docs, so that unit 3 is outputs[:, 3]"
+        )
     if len(names) == scores.shape[1]:
         return tuple(names)
     return tuple(f"{'+'.join(names)}[{column}]" for column in range(scores.shape[1]))
@@ -386,7 +405,7 @@ def _target_explanations(answer: Answer, doc: int) -> list[TargetExplanation]:
             score=float(answer.scores[doc, position]),
             proba=answer.proba(doc, position),
             heatmap=heatmap,
-            map=maps[position],
+            map=maps[position].copy(),  # a view would keep the whole batch
         )
         for position, heatmap in enumerate(heatmap_of(maps))
     ]

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from explainkit.estimators.base import Explainer, Question, signature
-from explainkit.estimators.documents import Inputs, arrays_of, joined, rows_of
+from explainkit.estimators.documents import Inputs, arrays_of, blank_like, joined, rows_of
 from explainkit.explanation import Explanation, PictureSource
 from explainkit.failures import FAILURES, OnError, check_on_error, naming_doc, recorded
 from explainkit.pictures import as_picture
@@ -50,10 +50,11 @@ class BatchedExplainer:
         if self.inputs.are_batched(docs):
             checked = self.inputs.check_docs(docs)
             count = len(arrays_of(checked)[0])
-            self.explainer.check(checked, self.question, count)
-            source: Iterable[Any] = self._rows(checked, count)
+            blank = self.inputs.prepare(blank_like(rows_of(checked, slice(1))))
+            self.explainer.resolve(blank, self.question, count)
+            source: Iterable[Any] = (rows_of(checked, slice(i, i + 1)) for i in range(count))
         elif isinstance(docs, Iterable) and not isinstance(docs, str | bytes):
-            if isinstance(docs, list) and not docs:
+            if isinstance(docs, list | tuple) and not docs:
                 raise ValueError("docs is empty")
             source = docs
         else:
@@ -62,12 +63,9 @@ class BatchedExplainer:
             )
         return self._explained(self._items(source, images))
 
-    def _rows(self, docs: Any, count: int) -> Iterator[Any]:
-        for position in range(count):
-            yield rows_of(docs, slice(position, position + 1))
-
     def _items(self, docs: Iterable[Any], images: Iterable[Any] | None) -> Iterator[_Item]:
         pictures = None if images is None else iter(images)
+        position = -1
         for position, doc in enumerate(docs):
             image = None
             if pictures is not None:
@@ -77,9 +75,18 @@ class BatchedExplainer:
                     raise ValueError(f"images has only {position} pictures for more docs") from None
             try:
                 picture = None if image is None else as_picture(image)
-                yield _Item(position, self.inputs.check_one_of_many(doc), picture)
+                prepared = self.inputs.prepare(self.inputs.check_one_of_many(doc))
+                yield _Item(position, prepared, picture)
             except FAILURES as error:
                 yield _Item(position, error=error)
+        self._check_used_up(pictures, position + 1)
+
+    def _check_used_up(self, pictures: Iterator[Any] | None, count: int) -> None:
+        if pictures is not None and next(pictures, None) is not None:
+            raise ValueError(f"images has more pictures than there are docs, {count}")
+        targets = self.question.targets
+        if isinstance(targets, np.ndarray) and targets.ndim == 2 and len(targets) > count:
+            raise ValueError(f"targets has {len(targets)} rows, but there are only {count} docs")
 
     def _explained(self, items: Iterator[_Item]) -> Iterator[Explanation]:
         batch: list[_Item] = []

@@ -43,7 +43,7 @@ class Inputs:
     named: bool = False
 
     def check_doc(self, doc: Any) -> Any:
-        """Return one document, a batch of one, as arrays the model takes.
+        """Return one document, a batch of one, as arrays of a shape that the model takes.
 
         Raises
         ------
@@ -57,16 +57,13 @@ class Inputs:
                 f"doc is a batch of {count}; explain_prediction explains one, shape (1, ...): "
                 "give doc[:1], or use explain_predictions for all"
             )
-        self.check_finite(checked)
         return checked
 
     def check_docs(self, docs: Any, what: str = "docs") -> Any:
-        """Return a batch of documents as arrays the model takes, but for NaNs."""
+        """Return a batch of documents as arrays of shapes that the model takes, uncopied."""
         if isinstance(docs, Mapping):
             checked: Any = self._check_mapping(docs, what)
-        elif isinstance(docs, list | tuple) and (
-            len(self.inputs) > 1 or (len(docs) == 1 and _is_array(docs[0]))
-        ):
+        elif self._is_sequence_of_inputs(docs):
             checked = self._check_sequence(docs, what)
         else:
             self._check_alone(what)
@@ -82,38 +79,59 @@ class Inputs:
 
     def are_batched(self, docs: Any) -> bool:
         """Tell arrays that hold all documents from an iterable of documents."""
-        if isinstance(docs, Mapping | tuple):
-            return True
-        if isinstance(docs, list):
-            return len(docs) == len(self.inputs) > 1 and all(_is_array(one) for one in docs)
-        return _is_array(docs)
+        if isinstance(docs, list | tuple):
+            return len(docs) == len(self.inputs) > 1 and all(map(_is_array, docs))
+        return isinstance(docs, Mapping) or _is_array(docs)
+
+    def prepare(self, docs: Any) -> Any:
+        """Give checked documents the dtypes that the model takes.
+
+        Raises
+        ------
+        ValueError
+            If a number is NaN or infinite, or would be lost.
+        """
+        specs = {one.name: one for one in self.inputs}
+        if isinstance(docs, Mapping):
+            return {
+                name: self._cast(array, specs.get(name, Input(name)))
+                for name, array in docs.items()
+            }
+        if isinstance(docs, list | tuple):
+            padded = [*self.inputs, *[Input("")] * len(docs)]
+            return [self._cast(array, one) for array, one in zip(docs, padded, strict=False)]
+        return self._cast(docs, self.inputs[0])
+
+    def _cast(self, array: NDArray[Any], expected: Input) -> NDArray[Any]:
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            bad = np.argwhere(~np.isfinite(array))[0]
+            raise ValueError(
+                f"doc holds NaN or infinite numbers, the first at {tuple(map(int, bad))}"
+            )
+        doubles = self.float_dtype if array.dtype == np.float64 else array.dtype
+        cast = array.astype(expected.dtype or doubles, copy=False)
+        if array.dtype.kind == "f" and cast.dtype.kind in "iub" and (cast != array).any():
+            raise ValueError(
+                f"doc holds fractions or numbers out of range, dtype {array.dtype}; input "
+                f"'{expected.name}' takes {expected.dtype}, which would lose them"
+            )
+        return cast
 
     def _with_docs_axis(self, doc: Any) -> Any:
         if isinstance(doc, Mapping):
             ranks = {one.name: _rank(one) for one in self.inputs}
             return {key: _lifted(one, ranks.get(key)) for key, one in doc.items()}
-        if isinstance(doc, list | tuple):
-            return [_lifted(one, _rank(spec)) for one, spec in zip(doc, self.inputs, strict=False)]
+        if isinstance(doc, list | tuple) and len(doc) == len(self.inputs):
+            return [_lifted(one, _rank(spec)) for one, spec in zip(doc, self.inputs, strict=True)]
         return _lifted(doc, _rank(self.inputs[0]))
 
-    @staticmethod
-    def finite(docs: Any) -> NDArray[np.bool_]:
-        """Tell for each document of a batch whether all its numbers are finite."""
-        rows = [
-            np.isfinite(array).reshape(len(array), -1).all(axis=1)
-            for array in arrays_of(docs)
-            if array.dtype.kind == "f"
-        ]
-        return np.logical_and.reduce(rows) if rows else np.ones(len(arrays_of(docs)[0]), bool)
-
-    def check_finite(self, docs: Any) -> None:
-        """Raise a ValueError if a number is NaN or infinite."""
-        for array in arrays_of(docs):
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                bad = np.argwhere(~np.isfinite(array))[0]
-                raise ValueError(
-                    f"doc holds NaN or infinite numbers, the first at {tuple(map(int, bad))}"
-                )
+    def _is_sequence_of_inputs(self, docs: Any) -> bool:
+        if not isinstance(docs, list | tuple) or not docs:
+            return False
+        # A model that does not say what it takes may take several inputs.
+        undeclared = self.inputs[0].shape is None
+        alone = len(self.inputs) == 1
+        return not alone or ((len(docs) == 1 or undeclared) and all(map(_is_array, docs)))
 
     def _check_alone(self, what: str) -> None:
         if len(self.inputs) > 1:
@@ -124,17 +142,19 @@ class Inputs:
             )
 
     def _check_mapping(self, docs: Mapping[str, Any], what: str) -> dict[str, NDArray[Any]]:
-        known = {one.name: one for one in self.inputs}
         if all(one.shape is None for one in self.inputs):
-            # A subclassed model takes whatever its call() takes.
             return {key: self._check_array(a, Input(key), what) for key, a in docs.items()}
+        known = [one.name for one in self.inputs]
         if set(docs) != set(known):
             raise ValueError(
                 f"{what} has the inputs {sorted(docs)}; the model takes {sorted(known)}"
             )
-        return {key: self._check_array(array, known[key], what) for key, array in docs.items()}
+        # In the model's order, whatever that of the dict.
+        return {one.name: self._check_array(docs[one.name], one, what) for one in self.inputs}
 
     def _check_sequence(self, docs: Sequence[Any], what: str) -> Any:
+        if self.inputs[0].shape is None:
+            return [self._check_array(array, Input("docs"), what) for array in docs]
         if len(docs) != len(self.inputs):
             raise ValueError(
                 f"{what} has {len(docs)} arrays; the model has {len(self.inputs)} inputs"
@@ -167,9 +187,7 @@ class Inputs:
                 f"{what} has the shape {array.shape}; the model takes {wanted}, so resize or "
                 "convert it first"
             )
-        if expected.dtype is not None:
-            return array.astype(expected.dtype, copy=False)
-        return array.astype(self.float_dtype) if array.dtype == np.float64 else array
+        return array
 
     @staticmethod
     def _as_array(doc: Any, what: str) -> NDArray[Any]:
@@ -178,7 +196,13 @@ class Inputs:
                 f"{what} is a {type(doc).__name__}; give an array, such as "
                 "np.asarray(picture)[np.newaxis], preprocessed as the model takes it"
             )
-        array = np.asarray(doc.detach().cpu() if hasattr(doc, "detach") else doc)
+        try:
+            array = np.asarray(doc.detach().cpu() if hasattr(doc, "detach") else doc)
+        except NotImplementedError:
+            raise TypeError(
+                f"{what} is a tensor without numbers, of a function that is being traced; "
+                "explain outside of it"
+            ) from None
         if array.dtype.name == "bfloat16":
             array = array.astype(np.float32)
         if array.dtype.kind not in "fiub":
@@ -202,10 +226,21 @@ def rows_of(docs: Any, rows: Any) -> Any:
     return docs[rows]
 
 
+def blank_like(docs: Any) -> Any:
+    """Make documents of the same shapes and dtypes that show nothing."""
+    if isinstance(docs, Mapping):
+        return {key: np.zeros_like(array) for key, array in docs.items()}
+    if isinstance(docs, list | tuple):
+        return [np.zeros_like(array) for array in docs]
+    return np.zeros_like(docs)
+
+
 def joined(docs: Iterable[Any]) -> Any:
     """Make one batch of several, all of one structure."""
     batches = list(docs)
     first = batches[0]
+    if len(batches) == 1:
+        return first
     if isinstance(first, Mapping):
         return {key: np.concatenate([batch[key] for batch in batches]) for key in first}
     if isinstance(first, list | tuple):

@@ -1,5 +1,6 @@
 """The doors for Keras 3 models: from arguments to a question, from answers to records."""
 
+import inspect
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from explainkit.layers import LayerCall
 from explainkit.methods import find_method
 from explainkit.methods.base import Method
 from explainkit.pictures import as_picture
+from explainkit.targets import TargetSpace
 
 
 @explain_prediction.register
@@ -33,11 +35,11 @@ def explain_keras_prediction(
     **options: Any,
 ) -> Explanation:
     """Explain one document; see `explainkit.explain_prediction`."""
-    question = Question(
-        find_method(method, options), layer, targets, top_targets, target_names, logits
-    )
+    chosen = find_method(method, options, _ARGUMENTS)
+    question = Question(chosen, layer, targets, top_targets, target_names, logits)
     explainer = KerasExplainer(model)
-    checked = explainer.inputs().check_doc(doc)
+    inputs = explainer.inputs()
+    checked = inputs.prepare(inputs.check_doc(doc))
     pictures = None if image is None else [as_picture(image)]
     [result] = explainer.explain(checked, question, pictures)
     if isinstance(result, ValueError):
@@ -62,12 +64,17 @@ def explain_keras_predictions(
     **options: Any,
 ) -> Iterator[Explanation]:
     """Explain many documents; see `explainkit.explain_predictions`."""
-    question = Question(
-        find_method(method, options), layer, targets, top_targets, target_names, logits
-    )
+    chosen = find_method(method, options, _ARGUMENTS)
+    question = Question(chosen, layer, targets, top_targets, target_names, logits)
     explainer = KerasExplainer(model)
     batched = BatchedExplainer(explainer, explainer.inputs(), question, batch_size, on_error)
+    if (example := explainer.example()) is not None:
+        explainer.resolve(example, question, None)
     return batched.explain(docs, images)
+
+
+#: The names that a misspelt argument may have meant.
+_ARGUMENTS = tuple(inspect.signature(explain_keras_predictions).parameters)[2:]
 
 
 @find_layer.register
@@ -76,7 +83,9 @@ def find_keras_layer(model: keras.Model, layer: Any = None, *, doc: Any = None) 
     if isinstance(layer, list):
         raise TypeError("layer is a list; give one layer")
     explainer, anatomy = _anatomy(model, doc)
-    [call] = explainer.layers(anatomy.index, layer)
+    [call] = explainer.layers(
+        anatomy.index, layer, (TargetSpace(anatomy.outputs).default_output(),)
+    )
     return call.layer
 
 

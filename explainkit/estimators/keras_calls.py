@@ -72,15 +72,16 @@ class _Observation:
 _observation: ContextVar[_Observation | None] = ContextVar("observation", default=None)
 _lock = threading.Lock()
 _observers = 0
-#: What layers and operations are called through when nobody looks on.
-_originals: dict[type, Callable[..., Any]] = {}
+#: What stands in the place of what, while somebody looks on.
+_wrapped: list[tuple[type, Callable[..., Any], Callable[..., Any]]] = []
 
 
 def _observed(kind: type) -> Callable[..., Any]:
-    @functools.wraps(kind.__call__)
+    original = kind.__call__
+
+    @functools.wraps(original)
     def call(called: Any, *args: Any, **kwargs: Any) -> Any:
         observation = _observation.get()
-        original = _originals[kind]
         # A layer is an operation too, and calls itself as one: that is no other call.
         if observation is None or (kind is keras.Operation and isinstance(called, keras.Layer)):
             return original(called, *args, **kwargs)
@@ -89,15 +90,27 @@ def _observed(kind: type) -> Callable[..., Any]:
     return call
 
 
+def _wrap() -> None:
+    for kind in (keras.Layer, keras.Operation):
+        wrapper = _observed(kind)
+        _wrapped.append((kind, kind.__call__, wrapper))
+        setattr(kind, "__call__", wrapper)  # noqa: B010 - a class of any type
+
+
+def _unwrap() -> None:
+    for kind, original, wrapper in _wrapped:
+        # Somebody may have wrapped ours meanwhile, and still needs it.
+        if kind.__call__ is wrapper:
+            setattr(kind, "__call__", original)  # noqa: B010
+    _wrapped.clear()
+
+
 @contextmanager
 def _observing(visit: Visitor) -> Iterator[None]:
     global _observers  # noqa: PLW0603 - one wrapper for the whole process
     with _lock:
         if _observers == 0:
-            for kind in (keras.Layer, keras.Operation):
-                # Whatever is there now, another library's wrapper included, is put back.
-                _originals[kind] = kind.__call__
-                setattr(kind, "__call__", _observed(kind))  # noqa: B010 - a class of any type
+            _wrap()
         _observers += 1
     token = _observation.set(_Observation(visit))
     try:
@@ -107,8 +120,7 @@ def _observing(visit: Visitor) -> Iterator[None]:
         with _lock:
             _observers -= 1
             if _observers == 0:
-                for kind, original in _originals.items():
-                    setattr(kind, "__call__", original)  # noqa: B010
+                _unwrap()
 
 
 def _takes_training(model: Any) -> bool:
@@ -142,10 +154,11 @@ class ObservedModel:
         self._model = weakref.ref(model)
         self._mode = {"training": False} if _takes_training(model) else {}
 
-    def run(self, docs: Any, visit: Visitor) -> Any:
+    def run(self, state: Any, docs: Any, visit: Visitor) -> Any:
         """Run the model once, and show each layer's output to the visitor.
 
-        Keras's stateless scope sees to it that nothing the layers do, losses,
+        The state holds values for the model's variables, or nothing where their own
+        will do. Keras's stateless scope sees to it that nothing the layers do, losses,
         counters and moving averages included, is kept by the model.
         """
         model = self._model()
@@ -156,5 +169,5 @@ class ObservedModel:
             with _observing(visit):
                 return model(docs, **self._mode)
 
-        with keras.StatelessScope():
+        with keras.StatelessScope(state_mapping=zip(model.variables, state, strict=False)):
             return _Explained(observed)(docs)

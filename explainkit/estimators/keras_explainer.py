@@ -1,8 +1,7 @@
 """A Keras 3 model, seen as what can be asked of it."""
 
 import importlib
-import weakref
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 import keras
@@ -10,8 +9,9 @@ import numpy as np
 
 from explainkit.engines.base import Engine, Tap, Tensor
 from explainkit.estimators.base import Anatomy, Explainer
-from explainkit.estimators.documents import Input, Inputs, arrays_of
+from explainkit.estimators.documents import Input, Inputs
 from explainkit.estimators.keras_calls import Call, ObservedModel
+from explainkit.estimators.keras_record import Record
 from explainkit.explanation import PictureSource
 from explainkit.layers import LayerCall, LayerIndex
 from explainkit.pictures import DocPicture
@@ -19,49 +19,6 @@ from explainkit.targets import Output
 
 #: The engine for each backend of Keras.
 ENGINES = {"tensorflow": "explainkit.engines.tensorflow:TensorFlowEngine"}
-
-#: Layers that move, drop or scale numbers, but work nothing out: a heatmap built
-#: on one would be that of the layer before it, padded, thinned or shrunk.
-_HANDING_ON = (
-    *(
-        getattr(keras.layers, f"{kind}{rank}D")
-        for kind in ("ZeroPadding", "Cropping", "UpSampling", "SpatialDropout")
-        for rank in (1, 2, 3)
-    ),
-    *(
-        getattr(keras.layers, f"{kind}Pooling{rank}D")
-        for kind in ("Max", "Average")
-        for rank in (1, 2, 3)
-    ),
-    keras.layers.AlphaDropout,
-    keras.layers.Dropout,
-    keras.layers.GaussianDropout,
-    keras.layers.GaussianNoise,
-    keras.layers.Identity,
-    keras.layers.InputLayer,
-    keras.layers.Normalization,
-    keras.layers.Permute,
-    keras.layers.Rescaling,
-    keras.layers.Reshape,
-    keras.layers.Resizing,
-)
-
-
-#: Operations of a Functional model that do the same. Keras does not export their classes.
-_HANDING_ON_OPERATIONS = {
-    "AveragePool",
-    "Cast",
-    "Copy",
-    "ExpandDims",
-    "GetItem",
-    "MaxPool",
-    "Pad",
-    "Reshape",
-    "Resize",
-    "Squeeze",
-    "StopGradient",
-    "Transpose",
-}
 
 
 def engine_of_backend() -> Engine:
@@ -128,14 +85,34 @@ class KerasExplainer(Explainer):
         }
         return specs if len(specs) > 1 else next(iter(specs.values()))
 
+    def example(self) -> Any:
+        """Give a stand-in for a document where the model says all about its sizes."""
+        declared = self._declared_inputs()
+        if not declared or any(None in tensor.shape[1:] for tensor in declared.values()):
+            return None
+        return self.blank_docs()
+
     def fingerprint(self) -> Hashable:
         layers = self.model._flatten_layers(include_self=False)  # noqa: SLF001 - no public way
-        return tuple((id(layer), id(getattr(layer, "activation", None))) for layer in layers)
+        return tuple(
+            (
+                id(layer),
+                id(getattr(layer, "activation", None)),
+                id(layer.dtype_policy),
+                getattr(layer, "lora_enabled", False),
+            )
+            for layer in layers
+        )
 
-    def runner(self) -> Callable[[Any, Tap], Any]:
+    def state(self) -> Any:
+        if self.engine.reads_variables:
+            return ()
+        return tuple(variable.value for variable in self.model.variables)
+
+    def runner(self) -> Callable[[Any, Any, Tap], Any]:
         observed = ObservedModel(self.model)
 
-        def run(docs: Any, tap: Tap) -> Any:
+        def run(state: Any, docs: Any, tap: Tap) -> Any:
             def visit(call: Call) -> Any:
                 if not keras.ops.is_tensor(call.output):
                     return call.output
@@ -145,42 +122,40 @@ class KerasExplainer(Explainer):
                     tapped._keras_mask = mask  # noqa: SLF001 - as Keras's own layers do
                 return tapped
 
-            return observed.run(docs, visit)
+            return observed.run(state, docs, visit)
 
         return run
 
     def trace(self, docs: Any) -> Anatomy:
-        self._build(docs)
-        observed = ObservedModel(self.model)
+        observed, engine = ObservedModel(self.model), self.engine
         declared = tuple(getattr(self.model, "output_names", None) or ())
 
-        def look(tensors: Any) -> Anatomy:
-            record = _Record(self.engine)
-            result = observed.run(tensors, record.visit)
-            outputs = self.flatten(result)
-            names = _output_names(result, declared, len(outputs))
-            before = [self.engine.before_activation(output) for output in outputs]
+        def look(state: Any, tensors: Any) -> Anatomy:
+            record = Record(engine)
+            result = observed.run(state, tensors, record.visit)
+            flat = self.flatten(result)
+            before = [
+                engine.before_activation(one) if engine.is_floating(one) else (None, None)
+                for one in flat
+            ]
+            scores = [logits for logits, _ in before if logits is not None]
+            numbers = [i for i, (logits, _) in enumerate(before) if logits is not None]
             return Anatomy(
-                index=LayerIndex(self.name, tuple(record.calls)),
+                index=LayerIndex(self.name, record.finish(self.flatten(tensors), scores, numbers)),
                 outputs=tuple(
-                    Output(name, tuple(output.shape[1:]), activation)
-                    for name, output, (_, activation) in zip(names, outputs, before, strict=True)
+                    Output(name, None if logits is None else tuple(one.shape[1:]), activation)
+                    for name, one, (logits, activation) in zip(
+                        _output_names(result, flat, declared), flat, before, strict=True
+                    )
                 ),
                 logits=tuple(
-                    record.source_of(output, logits)
-                    for output, (logits, _) in zip(outputs, before, strict=True)
+                    record.maker_of(logits, one)
+                    for one, (logits, _) in zip(flat, before, strict=True)
                 ),
                 channels_first=record.docs_channels_first,
             )
 
-        return self.engine.trace(look, docs)  # type: ignore[no-any-return]
-
-    def _build(self, docs: Any) -> None:
-        """Make the weights of a model that has none yet, as its first prediction would."""
-        layers = self.model._flatten_layers()  # noqa: SLF001 - no public way
-        if not all(layer.built for layer in layers):
-            zeros = keras.tree.map_structure(lambda a: np.zeros((1, *a.shape[1:]), a.dtype), docs)
-            self.model(zeros)
+        return self.engine.trace(look, self.state(), docs)  # type: ignore[no-any-return]
 
     @staticmethod
     def flatten(outputs: Any) -> list[Tensor]:
@@ -196,23 +171,35 @@ class KerasExplainer(Explainer):
             raise LookupError(f"no layer {index}; model '{self.name}' has {len(layers)} layers")
         return layers[index]
 
-    def picture(self, docs: Any, position: int, channels_first: bool) -> PictureSource:
+    def picture(self, docs: Any, position: int, anatomy: Anatomy, call: LayerCall) -> PictureSource:
         rank_of_pictures = 4
-        pictures = [array for array in arrays_of(docs) if array.ndim == rank_of_pictures]
+        arrays = self.flatten(docs)
+        seen = sorted(call.flow.sources) or range(len(arrays))
+        pictures = [arrays[i] for i in seen if arrays[i].ndim == rank_of_pictures]
         if not pictures:
             return None
         doc = pictures[0][position]
+        channels = (1, 2, 3, 4)
+        # What is no picture one way may be one the other way.
+        first = anatomy.channels_first if doc.shape[-1] in channels else doc.shape[0] in channels
         # A copy, since the caller may fill the same array with the next document.
-        return DocPicture(np.array(np.moveaxis(doc, 0, -1) if channels_first else doc))
+        return DocPicture(np.array(np.moveaxis(doc, 0, -1) if first else doc))
 
 
-def _output_names(result: Any, declared: tuple[str, ...], count: int) -> tuple[str, ...]:
+def _output_names(result: Any, flat: list[Tensor], declared: tuple[str, ...]) -> tuple[str, ...]:
     """Name the flattened outputs: by their keys in a dict, else as the model names them."""
-    if isinstance(result, dict) and len(result) == count:
-        return tuple(sorted(result))  # as keras.tree flattens them
-    if len(declared) == count:
-        return declared
-    return ("output",) if count == 1 else tuple(f"output_{i}" for i in range(count))
+    count = len(flat)
+    if isinstance(result, Mapping) and len(result) == count:
+        places = keras.tree.pack_sequence_as(result, list(range(count)))
+        return tuple(sorted(places, key=lambda key: places[key]))
+    if len(declared) != count:
+        declared = tuple(f"output_{i}" for i in range(count)) if count > 1 else ("output",)
+    # One head applied twice gives two outputs of one name.
+    repeated = {name for name in declared if declared.count(name) > 1}
+    return tuple(
+        f"{name}#{declared[:i].count(name)}" if name in repeated else name
+        for i, name in enumerate(declared)
+    )
 
 
 class _Spec:
@@ -221,52 +208,3 @@ class _Spec:
     def __init__(self, shape: tuple[int | None, ...], dtype: str) -> None:
         self.shape = shape
         self.dtype = dtype
-
-
-class _Record:
-    """What a visitor notes of a run: each call, and which call made which tensor."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.calls: list[LayerCall] = []
-        self._engine = engine
-        self._format: str | None = None
-        self._first_format: str | None = None
-        # Tensors are kept while they are told apart by identity.
-        self._makers: dict[int, tuple[Tensor, LayerCall]] = {}
-
-    @property
-    def docs_channels_first(self) -> bool:
-        """Whether the first layer that cares takes the channels first."""
-        return (self._first_format or keras.config.image_data_format()) == "channels_first"
-
-    def visit(self, call: Call) -> Any:
-        """Note a call, and let its output pass."""
-        # Layers that do not care for the order of axes keep that of those before.
-        self._format = getattr(call.layer, "data_format", None) or self._format
-        self._first_format = self._first_format or self._format
-        output = call.output
-        tappable = self._engine.is_tappable(output)
-        path, application = call.place
-        noted = LayerCall(
-            path=path,
-            application=application,
-            kind=type(call.layer).__name__,
-            shape=tuple(output.shape[1:]) if tappable else None,
-            channels_first=(self._format or keras.config.image_data_format()) == "channels_first",
-            computes=tappable
-            and id(output) not in self._makers
-            and not isinstance(call.layer, _HANDING_ON)
-            and type(call.layer).__name__ not in _HANDING_ON_OPERATIONS,
-            reference=weakref.ref(call.layer),
-        )
-        self.calls.append(noted)
-        if tappable:
-            self._makers.setdefault(id(output), (output, noted))
-        return output
-
-    def source_of(self, output: Tensor, logits: Tensor) -> LayerCall | None:
-        """Find the layer whose scores an output shows."""
-        for tensor in (logits, output):
-            if id(tensor) in self._makers:
-                return self._makers[id(tensor)][1]
-        return None

@@ -97,6 +97,19 @@ def format_as_image(
     return side_by_side(map(_in_colour_mode, drawn), captions, picture.size)
 
 
+def check_drawing(
+    resampling_filter: ResamplingFilter = LANCZOS,
+    colormap: Colormap = "viridis",
+    alpha_limit: float = 0.65,
+) -> None:
+    """Raise what `format_as_image` would raise for these options, and draw nothing.
+
+    For those who explain and draw in one go, and would know before they explain.
+    """
+    as_resampling(resampling_filter)
+    colour_table(colormap, as_alpha_limit(alpha_limit))
+
+
 def format_as_png(expl: Explanation, *, target: Positions = None, **options: Any) -> bytes:
     """Draw an explanation as `format_as_image` does, as the bytes of a PNG file.
 

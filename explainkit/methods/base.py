@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import attrs
 
-from explainkit.engines.base import Engine, Place, Run, Tensor
+from explainkit.engines.base import Ask, Engine, Place, Tensor
 
 
 @attrs.frozen
@@ -66,5 +66,16 @@ class Method(ABC):
     source: ClassVar[str]
 
     @abstractmethod
-    def maps(self, engine: Engine, run: Run, taps: Sequence[TapPoint]) -> Mapped:
-        """Ask the model, and map each score. Runs inside a compiled program."""
+    def maps(self, engine: Engine, ask: Ask, docs: Any, taps: Sequence[TapPoint]) -> Mapped:
+        """Ask the model about documents, and map each score, inside a compiled program.
+
+        Parameters
+        ----------
+        engine : Engine
+        ask : callable
+            ``ask(docs, tap)`` runs the model; it may be asked again, about other docs.
+        docs : tensors
+            In the model's own structure.
+        taps : sequence of TapPoint
+            Where the maps are to be built; `tap` is called there.
+        """

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import attrs
 
-from explainkit.engines.base import Engine, PulledBack, Run, Tensor
+from explainkit.engines.base import Ask, Engine, PulledBack, Tensor
 from explainkit.methods.base import Mapped, Method, TapPoint
 from explainkit.methods.fusion import fuse
 
@@ -58,9 +58,9 @@ class GradCAM(Method):
         default=False, kw_only=True, validator=attrs.validators.instance_of(bool)
     )
 
-    def maps(self, engine: Engine, run: Run, taps: Sequence[TapPoint]) -> Mapped:
+    def maps(self, engine: Engine, ask: Ask, docs: Any, taps: Sequence[TapPoint]) -> Mapped:
         """Map each score at each tap, and fuse the maps of several."""
-        pulled = engine.pull_back(run)
+        pulled = engine.pull_back(lambda tap: ask(docs, tap))
         maps = [self._map(engine, pulled, tap) for tap in taps]
         return Mapped(pulled.scores, pulled.kept, fuse(engine.xp, maps))
 

@@ -68,6 +68,6 @@ def _scale(xp: Any, maps: Tensor) -> Tensor:
 
 
 def _resize(xp: Any, maps: Tensor, height: int, width: int) -> Tensor:
-    rows = xp.asarray(linear_weights(int(maps.shape[2]), height))
-    columns = xp.asarray(linear_weights(int(maps.shape[3]), width))
+    rows = xp.asarray(linear_weights(int(maps.shape[2]), height), dtype=maps.dtype)
+    columns = xp.asarray(linear_weights(int(maps.shape[3]), width), dtype=maps.dtype)
     return xp.einsum("yh,nkhw,xw->nkyx", rows, maps, columns)

@@ -70,6 +70,8 @@ def test_models_that_scale_by_themselves(small_model):
     flip = keras.Sequential([layers.RandomFlip()])
     within = keras.Sequential([keras.Input((24, 32, 3)), layers.Rescaling(1 / 255)])
     assert scales_by_itself(small_model(first=[flip, within]))
-    assert scales_by_itself(small_model(first=[layers.Normalization(mean=[0, 0, 0], variance=[1, 1, 1])]))
+    assert scales_by_itself(
+        small_model(first=[layers.Normalization(mean=[0, 0, 0], variance=[1, 1, 1])])
+    )
     assert not scales_by_itself(small_model())
     assert not scales_by_itself(small_model(first=[layers.Conv2D(3, 1), layers.Rescaling(2)]))

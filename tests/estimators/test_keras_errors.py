@@ -8,6 +8,7 @@ from keras import layers
 from PIL import Image
 
 from explainkit import explain_prediction
+from explainkit.engines.tensorflow import TensorFlowEngine
 from explainkit.estimators import keras_explainer
 from explainkit.inspection import find_layer, get_logits_layer
 
@@ -29,10 +30,20 @@ DOC = models.doc()
 
 @pytest.fixture
 def _no_forward_pass(monkeypatch):
-    def ran(*_arguments, **_options):
-        raise AssertionError("the model was run")
+    """Let models be looked at, on stand-ins, but not be run on numbers."""
+    call = keras.Layer.__call__
 
-    monkeypatch.setattr(keras_explainer.KerasExplainer, "runner", ran)
+    def on_stand_ins_only(layer, *args, **kwargs):
+        for one in keras.tree.flatten((args, kwargs)):
+            assert not isinstance(one, np.ndarray), "the model was run"
+            assert not tf.is_tensor(one) or tf.is_symbolic_tensor(one), "the model was run"
+        return call(layer, *args, **kwargs)
+
+    def compiled(*_arguments, **_options):
+        raise AssertionError("the model was compiled")
+
+    monkeypatch.setattr(keras.Layer, "__call__", on_stand_ins_only)
+    monkeypatch.setattr(TensorFlowEngine, "compile", compiled)
 
 
 @pytest.mark.usefixtures("_no_forward_pass")
@@ -151,7 +162,8 @@ NAMES = ["ant", "bee", "cat", "cat"]
         ({"top_targets": 5}, ValueError, "top_targets is 5"),
         ({"top_targets": 1.5}, TypeError, "top_targets is 1.5; give a number"),
         ({"method": "gradcamm"}, ValueError, "did you mean 'gradcam'?"),
-        ({"logit": False}, TypeError, "'logit' is no argument of explain_prediction"),
+        ({"logit": False}, TypeError, "'logit' is no argument.*did you mean 'logits'?"),
+        ({"zebra": 1}, TypeError, "no option of 'gradcam', which takes: counterfactual$"),
         ({"logits": 1}, TypeError, "'logits' must be.*bool"),
         ({"image": "nowhere.png"}, FileNotFoundError, "nowhere.png"),
     ],
@@ -203,6 +215,7 @@ def test_an_output_that_is_no_row_of_units():
 
 
 @pytest.mark.parametrize("targets", [("kind", 0), [("kind", 0), ("kind", 1)]])
+@pytest.mark.usefixtures("_no_forward_pass")
 def test_a_head_that_does_not_depend_on_the_layer(targets):
     inputs = keras.Input((16, 16, 3))
     used = layers.Conv2D(3, 3, name="used")(inputs)
@@ -212,9 +225,9 @@ def test_a_head_that_does_not_depend_on_the_layer(targets):
         inputs,
         {"kind": layers.Dense(2)(pool()(used)), "other": layers.Dense(2)(pool()(aside))},
     )
-    with pytest.raises(ValueError, match="does not depend on the output of layer 'aside'"):
+    message = "does not depend on the output of layer 'aside'.*it depends on that of 'used'"
+    with pytest.raises(ValueError, match=message):
         explain_prediction(model, DOC, layer="aside", targets=targets)
-    explain_prediction(model, DOC, layer="aside", targets=("other", 0))
 
 
 def test_callables_that_give_no_scores(model):
@@ -223,6 +236,29 @@ def test_callables_that_give_no_scores(model):
 
     with pytest.raises(ValueError, match=r"target mean_score gives scores of shape \(\)"):
         explain_prediction(model, DOC, targets=mean_score)
+
+
+@pytest.mark.parametrize(
+    ("function", "error", "message"),
+    [
+        (lambda outputs: outputs[0], ValueError, "gives 4 scores for 1 docs.*outputs\\[:, 3\\]"),
+        (lambda outputs: [outputs], TypeError, "gives a list; give a tensor of real numbers"),
+        (lambda outputs: tf.argmax(outputs, 1), TypeError, "give a tensor of real numbers"),
+        (lambda outputs: tf.stop_gradient(outputs[:, 0]), ValueError, "can be differentiated"),
+    ],
+)
+def test_callables_that_give_something_else(model, function, error, message):
+    with pytest.raises(error, match=message):
+        explain_prediction(model, DOC, targets=function)
+
+
+def test_a_tensor_without_numbers(model):
+    @tf.function
+    def theirs(doc):
+        explain_prediction(model, doc)
+
+    with pytest.raises(TypeError, match="tensor without numbers.*explain outside of it"):
+        theirs(tf.constant(DOC))
 
 
 def test_numbers_that_are_not_finite_are_errors_and_no_blank_picture():

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from explainkit import explain_prediction, explain_predictions
-from explainkit.estimators import base
+from explainkit.estimators import base, documents
 
 from . import models
 
@@ -216,12 +216,42 @@ def test_a_picture_that_cannot_be_read_fails_alone(model, tmp_path):
         (DOCS, {"layer": "lst", "on_error": "record"}, LookupError, "did you mean 'last'?"),
         (DOCS, {"targets": 9}, ValueError, "target 9 is out of range"),
         (DOCS, {"targets": np.zeros((3, 1), int)}, ValueError, "3 rows, but there are 7 docs"),
-        (DOCS, {"image": 3}, TypeError, "'image' is no argument"),
+        (DOCS, {"image": 3}, TypeError, "'image' is no argument.*did you mean 'images'?"),
+        (iter(DOCS), {"layer": "lst"}, LookupError, "did you mean 'last'?"),
+        (iter(DOCS), {"targets": 9, "on_error": "record"}, ValueError, "target 9 is out of range"),
     ],
 )
 def test_what_is_wrong_with_all_is_said_at_once(model, docs, options, error, message):
     with pytest.raises(error, match=message):
         explain_predictions(model, docs, **options)
+
+
+def test_an_array_is_given_its_dtype_a_doc_at_a_time(model, monkeypatch):
+    sizes = []
+    prepare = documents.Inputs.prepare
+    monkeypatch.setattr(
+        documents.Inputs,
+        "prepare",
+        lambda self, docs: sizes.append(len(docs)) or prepare(self, docs),
+    )
+    list(explain_predictions(model, DOCS.astype(np.float64), batch_size=2))
+    assert max(sizes) == 1
+
+
+def test_a_tuple_of_docs_is_several_docs(model):
+    assert len(list(explain_predictions(model, tuple(DOCS)))) == 7
+
+
+def test_more_arrays_than_inputs_are_refused(model):
+    with pytest.raises(TypeError, match="doc 0: doc is a tuple"):
+        list(explain_predictions(model, [(DOCS[0], 1), (DOCS[1], 2)]))
+
+
+def test_too_many_pictures_or_rows(model):
+    with pytest.raises(ValueError, match="images has more pictures than there are docs, 7"):
+        list(explain_predictions(model, DOCS, images=[Image.new("L", (4, 4))] * 9))
+    with pytest.raises(ValueError, match="targets has 9 rows, but there are only 7 docs"):
+        list(explain_predictions(model, iter(DOCS), targets=np.zeros((9, 1), int)))
 
 
 def test_too_few_pictures_or_rows(model):

@@ -1,5 +1,6 @@
 """The model is left as it was found, whatever happens, and serves threads meanwhile."""
 
+import functools
 import gc
 import subprocess
 import sys
@@ -33,7 +34,7 @@ def state(model):
             [keras.ops.convert_to_numpy(v).tobytes() for v in layer.variables],
             len(layer._inbound_nodes),
             len(layer._outbound_nodes),
-            len(layer.losses),
+            [float(loss) for loss in layer.losses],
         )
     if getattr(model, "optimizer", None) is not None:
         found["optimizer"] = [
@@ -50,6 +51,7 @@ def trained(build):
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     docs = np.concatenate([models.doc(i) for i in range(8)])
     model.fit(docs, np.arange(8) % models.CLASSES, verbose=0)
+    model(docs)  # somebody is in the middle of something: its losses are still wanted
     return model
 
 
@@ -63,7 +65,28 @@ def with_state():
     return keras.Sequential([keras.Input((models.SIZE, models.SIZE, 3)), *body])
 
 
-@pytest.mark.parametrize("build", [*models.BUILDS, with_state], ids=lambda build: build.__name__)
+class Unreached(keras.Model):
+    """One of its layers never runs when it infers; by its own default it trains."""
+
+    def __init__(self):
+        super().__init__()
+        self.augment = layers.RandomFlip()
+        self.unused = layers.Dense(2)
+        self.first = layers.Conv2D(5, 3, name="first", activity_regularizer="l2")
+        self.norm = layers.BatchNormalization()
+        self.drop = layers.Dropout(0.5)
+        self.head = layers.Dense(models.CLASSES, activation="softmax")
+
+    def call(self, x, training=True):
+        if training:
+            x = self.augment(x)
+        x = self.drop(self.norm(self.first(x), training=training), training=training)
+        return self.head(keras.ops.mean(x, axis=(1, 2)))
+
+
+@pytest.mark.parametrize(
+    "build", [*models.BUILDS, with_state, Unreached], ids=lambda build: build.__name__
+)
 @pytest.mark.parametrize("options", [{}, {"targets": [0, 1]}, {"layer": "first", "logits": False}])
 def test_an_explanation_changes_nothing(build, options):
     model = trained(build)
@@ -195,6 +218,20 @@ def test_a_changed_model_is_looked_at_again():
     assert found.proba is None
 
 
+@pytest.mark.parametrize("change", ["lora", "quantize"])
+def test_so_is_one_whose_layers_compute_otherwise(change):
+    model, doc = models.functional(), models.doc()
+    explain_prediction(model, doc, targets=0)
+    if change == "lora":
+        head = model.get_layer("head")
+        head.enable_lora(2)
+        head.lora_kernel_b.assign(np.full(head.lora_kernel_b.shape, 3.0))
+    else:
+        model.quantize("int8")
+    found = explain_prediction(model, doc, targets=0).targets[0]
+    assert found.proba == pytest.approx(float(model(doc)[0, 0]), rel=1e-5)
+
+
 def test_new_weights_are_used_at_once():
     model, doc = models.functional(), models.doc()
     explain_prediction(model, doc, targets=0)
@@ -214,6 +251,64 @@ def test_a_deleted_model_is_freed(build):
     gc.collect()
     assert gone() is None
     assert identity not in base.cache._shelves
+
+
+def test_so_is_one_that_its_own_targets_hold():
+    class Margin:
+        def __init__(self, model):
+            self.model = model
+
+        def __call__(self, outputs):
+            return outputs[:, 0] - outputs[:, 1]
+
+        def negated(self, outputs):
+            return -self(outputs)
+
+    model = models.functional()
+    margin = Margin(model)
+    explain_prediction(model, models.doc(), targets=margin)
+    explain_prediction(model, models.doc(), targets=margin.negated)
+    explain_prediction(model, models.doc(), targets=functools.partial(margin.negated))
+    gone = weakref.ref(model)
+    del model, margin
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_function_made_anew_in_a_loop_is_traced_once(monkeypatch):
+    model, traced = models.functional(), []
+    compile_ = engine_module.TensorFlowEngine.compile
+    monkeypatch.setattr(
+        engine_module.TensorFlowEngine,
+        "compile",
+        lambda self, *arguments: traced.append(1) or compile_(self, *arguments),
+    )
+    for i in range(5):
+        explain_prediction(model, models.doc(i), targets=lambda outputs: outputs[:, 1])
+    assert len(traced) == 1
+
+
+def test_one_record_does_not_keep_its_batch():
+    docs = np.concatenate([models.doc(i) for i in range(8)])
+    target = next(explain_predictions(models.functional(), docs)).targets[0]
+    assert target.map.base is None
+
+
+def test_who_wraps_layers_meanwhile_keeps_the_wrapper():
+    from explainkit.estimators import keras_calls
+
+    original = keras.Layer.__call__
+    with keras_calls._observing(lambda call: call.output):
+        ours = keras.Layer.__call__
+
+        def theirs(layer, *args, **kwargs):
+            return ours(layer, *args, **kwargs)
+
+        keras.Layer.__call__ = theirs
+    assert keras.Layer.__call__ is theirs
+    explain_prediction(models.functional(), models.doc())
+    assert keras.Layer.__call__ is theirs
+    keras.Layer.__call__ = original
 
 
 def test_a_document_changed_afterwards_does_not_change_its_picture():

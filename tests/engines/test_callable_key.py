@@ -1,0 +1,63 @@
+import gc
+import math
+import weakref
+
+from explainkit.engines.callable_key import CallableKey
+
+
+def shifted(by):
+    return lambda outputs: outputs + by
+
+
+LEVEL = 1
+
+
+def global_reader():
+    return lambda outputs: outputs + LEVEL
+
+
+def test_functions_of_the_same_code_and_plain_values_are_one_key():
+    assert CallableKey(shifted(1)) == CallableKey(shifted(1))
+    assert hash(CallableKey(shifted(1))) == hash(CallableKey(shifted(1)))
+    assert CallableKey(shifted(1)) != CallableKey(shifted(2))
+    assert CallableKey(shifted(1)) != CallableKey(shifted(True))
+    assert CallableKey(lambda o: math.exp(o)) != CallableKey(lambda o: math.log(o))
+
+
+def test_a_global_that_changes_makes_another_key(monkeypatch):
+    before = CallableKey(global_reader())
+    assert before == CallableKey(global_reader())
+    monkeypatch.setitem(globals(), "LEVEL", 2)
+    assert before != CallableKey(global_reader())
+
+
+def test_what_may_change_unseen_is_told_by_identity():
+    values = [1]
+    one, other = shifted(values), shifted(values)
+    assert CallableKey(one) == CallableKey(one)
+    assert CallableKey(one) != CallableKey(other)
+
+
+class Scorer:
+    __hash__ = None
+
+    def __call__(self, outputs):
+        return outputs
+
+    def score(self, outputs):
+        return outputs
+
+
+def test_objects_and_methods_are_keys_and_are_not_kept():
+    scorer, other = Scorer(), Scorer()
+    key, method = CallableKey(scorer), CallableKey(scorer.score)
+    assert key == CallableKey(scorer) != CallableKey(other)
+    assert method == CallableKey(scorer.score) != CallableKey(other.score)
+    assert method.get()(3) == 3
+    gone = weakref.ref(scorer)
+    del scorer
+    gc.collect()
+    assert gone() is None
+    assert key.get() is None
+    # Another that is given the same id is not the same.
+    assert key != key
