@@ -39,7 +39,7 @@ def find_layer(estimator: Any, layer: Any = None, *, doc: Any = None) -> Any:
     >>> import explainkit
     >>> network = explainkit.scenes.load_network()
     >>> explainkit.inspection.find_layer(network).output.shape
-    (None, 12, 12, 96)
+    (None, 12, 12, 128)
     """
     return enter(find_layer, estimator)(estimator, layer, doc=doc)
 
