@@ -1,0 +1,39 @@
+"""The code that the README and the quick start show is code that runs."""
+
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+
+
+def python_blocks(path, heading):
+    text = (ROOT / path).read_text(encoding="utf-8")
+    return re.findall(r"```python\n(.*?)```", text[text.index(heading) :], re.DOTALL)
+
+
+@pytest.mark.filterwarnings("ignore::explainkit.ExplanationWarning")
+@pytest.mark.parametrize(
+    ("path", "heading", "count"),
+    [("README.md", "## Five minutes", 6), ("docs/quickstart.md", "# Quick start", 4)],
+)
+def test_it_runs(path, heading, count, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (320, 240), "grey").save("photo.jpg")
+    from explainkit import scenes
+
+    # The quick start speaks of a model and a doc of the reader's own.
+    names = {"model": scenes.load_network(), "doc": scenes.draw_scene(seed=8).doc}
+    blocks = python_blocks(path, heading)
+    assert len(blocks) == count
+    for block in blocks:
+        exec(compile(block, path, "exec"), names)
+
+
+@pytest.mark.parametrize("command", ["demo", "tests"])
+def test_the_readme_has_each_command_on_one_line(command):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    [block] = re.findall(rf"<!-- command: {command} -->\n```sh\n(.*?)```", text, re.DOTALL)
+    assert len(block.strip().splitlines()) == 1
