@@ -3,7 +3,6 @@
 import importlib
 import sys
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from functools import partial, singledispatch
 from importlib.metadata import EntryPoint, entry_points
@@ -11,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from explainkit.explanation import Explanation, ExplanationWarning
+from explainkit.explanation import Explanation, warn
 from explainkit.failures import FAILURES, OnError, check_on_error, naming_doc, recorded
 
 #: The entry points by which other distributions bring their estimators.
@@ -227,11 +226,9 @@ def _load(entry_point: EntryPoint) -> None:
         if callable(register):
             register()
     except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
-        warnings.warn(
+        warn(
             f"the plug-in {entry_point.name!r} ({entry_point.value}) cannot be loaded: "
-            f"{type(error).__name__}: {error}",
-            ExplanationWarning,
-            stacklevel=5,
+            f"{type(error).__name__}: {error}"
         )
 
 

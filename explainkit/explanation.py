@@ -3,7 +3,10 @@
 This room knows no other. Estimators fill the records, formatters draw them.
 """
 
+import sys
+import warnings
 from collections.abc import Callable, Iterable
+from types import FrameType
 from typing import Any
 
 import attrs
@@ -26,6 +29,20 @@ views: "dict[str, Callable[[Explanation], str | bytes | None]]" = {}
 
 class ExplanationWarning(UserWarning):
     """Something about an explanation that a person should know before trusting it."""
+
+
+def warn(message: str) -> None:
+    """Warn at the line outside the package that asked for the explanation."""
+    level = 1
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001 - as warnings does itself
+    while frame is not None and _is_ours(frame.f_globals.get("__name__", "")):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, ExplanationWarning, stacklevel=level)
+
+
+def _is_ours(module: str) -> bool:
+    # Doors are entered through functools.
+    return module.partition(".")[0] == "explainkit" or module == "functools"
 
 
 def _array_field() -> Any:

@@ -4,14 +4,13 @@ Every family of models has its own way to scale pictures. Which way it was is
 recognised here from the numbers alone, and undone.
 """
 
-import warnings
 from typing import Any
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from explainkit.explanation import ExplanationWarning
+from explainkit.explanation import warn
 
 
 @attrs.frozen
@@ -140,12 +139,10 @@ def recognise_range(array: NDArray[Any]) -> ValueRange:
         return SIGNED
     if candidates:
         return (whole or candidates)[0]
-    warnings.warn(
+    warn(
         f"the values, from {low:.4g} to {high:.4g}, are in no range that a picture is known to "
         "have, so the least is shown black and the greatest white; pass image= to show the "
-        "original picture",
-        ExplanationWarning,
-        stacklevel=2,
+        "original picture"
     )
     scale = 255 / (high - low) if high > low else 0.0
     return ValueRange("stretched", f"values in [{low:.4g}, {high:.4g}]", (scale,), (-low * scale,))

@@ -69,3 +69,11 @@ def test_records_can_be_pickled_copied_and_changed():
         assert again == expl
         assert again.image.size == (5, 4)
     assert attrs.evolve(expl, layer="conv").image.size == (5, 4)
+
+
+def test_warnings_name_the_line_that_asked(recwarn):
+    from explainkit.pictures import as_picture
+
+    as_picture(np.array([[-1e6, 3.7e9], [0.0, 5.0]]))
+    [warning] = recwarn.list
+    assert warning.filename == __file__

@@ -27,9 +27,8 @@ _ACTIVATIONS: dict[str, ActivationName] = {"Softmax": "softmax", "Sigmoid": "sig
 
 
 def _take_along_axis(tensor: Tensor, indices: Tensor, axis: int) -> Tensor:
-    if axis != 1:
-        raise NotImplementedError(f"axis={axis}: only axis 1 is taken along")
-    return tf.gather(tensor, indices, axis=1, batch_dims=1)
+    # Of numpy's function what formulas need: along the last axis.
+    return tf.gather(tensor, indices, axis=axis, batch_dims=axis)
 
 
 _NAMESPACE = SimpleNamespace(

@@ -1,6 +1,5 @@
 """What all kinds of estimators share: from checked documents to filled records."""
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
@@ -14,10 +13,10 @@ from explainkit.engines.cache import WeakCache
 from explainkit.engines.callable_key import CallableKey
 from explainkit.explanation import (
     Explanation,
-    ExplanationWarning,
     PictureSource,
     TargetExplanation,
     TargetName,
+    warn,
 )
 from explainkit.layers import LayerCall, LayerIndex
 from explainkit.methods.base import Method, TapPoint
@@ -62,6 +61,26 @@ class Question:
     top_targets: int = 1
     target_names: Any = None
     logits: bool = attrs.field(default=True, validator=attrs.validators.instance_of(bool))
+
+
+@attrs.frozen
+class Resolved:
+    """What a question means for one model: which targets, and which layers."""
+
+    anatomy: Anatomy
+    space: TargetSpace
+    chosen: Chosen
+    calls: tuple[LayerCall, ...]
+
+    @property
+    def layer(self) -> str:
+        """The layers as the record names them."""
+        return " + ".join(self.anatomy.index.describe(call) for call in self.calls)
+
+    @property
+    def taps(self) -> tuple[TapPoint, ...]:
+        """Where the maps are built."""
+        return tuple(TapPoint((c.path, c.application), c.channels_first) for c in self.calls)
 
 
 @attrs.frozen
@@ -148,8 +167,8 @@ class Explainer(ABC):
         """Give the estimator's layer at an index, as it counts them itself."""
 
     @abstractmethod
-    def picture(self, docs: Any, position: int, anatomy: Anatomy, call: LayerCall) -> PictureSource:
-        """Give what makes the picture of the input that a call depends on, when looked at."""
+    def picture(self, docs: Any, position: int, resolved: Resolved) -> PictureSource:
+        """Give what makes the picture of the input that the layer depends on, when looked at."""
 
     def anatomy(self, docs: Any) -> Anatomy:
         """Look at the model, once for each structure and size of document."""
@@ -177,9 +196,7 @@ class Explainer(ABC):
             raise ValueError(f"layer names the same layer twice: {names}")
         return found
 
-    def resolve(
-        self, docs: Any, question: Question, count: int | None
-    ) -> tuple[Anatomy, TargetSpace, Chosen, tuple[LayerCall, ...]]:
+    def resolve(self, docs: Any, question: Question, count: int | None) -> Resolved:
         """Find the targets and the layers that are meant, before any forward pass.
 
         Raises
@@ -194,7 +211,7 @@ class Explainer(ABC):
         if question.logits:
             for call in calls:
                 anatomy.index.check_leads(call, chosen.outputs)
-        return anatomy, space, chosen, calls
+        return Resolved(anatomy, space, chosen, calls)
 
     def explain(
         self, docs: Any, question: Question, pictures: Sequence[PictureSource] | None = None
@@ -204,20 +221,20 @@ class Explainer(ABC):
         The pictures are made of the documents where none are given.
         """
         count = len(self.flatten(docs)[0])
-        anatomy, space, chosen, calls = self.resolve(docs, question, count)
-        answer = self._ask(docs, question, anatomy, space, chosen, calls)
-        layer = " + ".join(anatomy.index.describe(call) for call in calls)
-        _warn_of_blanks(answer, layer)
+        resolved = self.resolve(docs, question, count)
+        answer = self._ask(docs, question, resolved, count)
+        _warn_of_blanks(answer, resolved.layer)
+        given = pictures or [None] * count
         return [
             _unusable(answer, doc)
             or Explanation(
                 estimator=self.name,
                 method=question.method.name,
-                layer=layer,
-                description=self._description(question, layer, anatomy.outputs),
+                layer=resolved.layer,
+                description=_description(question, resolved),
                 is_regression=answer.is_regression(doc),
                 targets=_target_explanations(answer, doc),
-                image=pictures[doc] if pictures else self.picture(docs, doc, anatomy, calls[0]),
+                image=given[doc] or self.picture(docs, doc, resolved),
             )
             for doc in range(count)
         ]
@@ -240,19 +257,10 @@ class Explainer(ABC):
             "(layer, application), a list of these, or None"
         )
 
-    def _ask(
-        self,
-        docs: Any,
-        question: Question,
-        anatomy: Anatomy,
-        space: TargetSpace,
-        chosen: Chosen,
-        calls: tuple[LayerCall, ...],
-    ) -> Answer:
-        taps = tuple(TapPoint((c.path, c.application), c.channels_first) for c in calls)
+    def _ask(self, docs: Any, question: Question, resolved: Resolved, count: int) -> Answer:
+        space, chosen, taps = resolved.space, resolved.chosen, resolved.taps
         functions = tuple(map(CallableKey, chosen.functions or ()))
         units = None if chosen.functions else space.units_of(chosen.outputs)
-        count = len(self.flatten(docs)[0])
         arguments = [docs]
         if chosen.indices is not None and units is not None:
             columns = np.searchsorted(units, chosen.indices).astype(np.int32)
@@ -261,7 +269,7 @@ class Explainer(ABC):
         question_of_form = (question.method, question.logits, taps, chosen.top, chosen.outputs)
         key = (self.fingerprint(), signature(arguments), *question_of_form, functions)
         state = self.state()
-        scoring = ClassScores(anatomy.outputs, chosen.outputs, question.logits)
+        scoring = ClassScores(space.outputs, chosen.outputs, question.logits)
 
         def compiled() -> Callable[..., Any]:
             program = self._program(question.method, taps, scoring, chosen.top, functions)
@@ -270,8 +278,8 @@ class Explainer(ABC):
         try:
             scores, maps, probas, columns = cache.get(self.model, key, compiled)(state, *arguments)
         except UnreachableTapError as error:
-            lost = [call for call in calls if (call.path, call.application) in error.places]
-            raise anatomy.index.unreachable(lost, range(len(anatomy.outputs))) from None
+            calls = [c for c in resolved.calls if (c.path, c.application) in error.places]
+            raise resolved.anatomy.index.unreachable(calls, range(len(space.outputs))) from None
         names = _function_names(chosen.functions or (), scores, count)
         return Answer(scores, maps, probas, None if units is None else units[columns], space, names)
 
@@ -311,13 +319,16 @@ class Explainer(ABC):
 
         return program
 
-    def _description(self, question: Question, layer: str, outputs: tuple[Output, ...]) -> str:
-        activations = sorted({output.activation for output in outputs if output.activation})
-        if question.logits and activations:
-            what = f"the score before the final {' or '.join(activations)}"
-        else:
-            what = "the model's output"
-        return f"{question.method.title} at layer '{layer}', of {what}: {question.method.formula}"
+
+def _description(question: Question, resolved: Resolved) -> str:
+    outputs = resolved.space.outputs
+    activations = sorted({output.activation for output in outputs if output.activation})
+    if question.logits and activations:
+        what = f"the score before the final {' or '.join(activations)}"
+    else:
+        what = "the model's output"
+    method = question.method
+    return f"{method.title} at layer '{resolved.layer}', of {what}: {method.formula}"
 
 
 def signature(value: Any) -> Hashable:
@@ -387,12 +398,10 @@ def _warn_of_blanks(answer: Answer, layer: str) -> None:
     if blank.any():
         doc, position = (int(i) for i in np.argwhere(blank)[0])
         others = np.count_nonzero(blank) - 1
-        warnings.warn(
+        warn(
             f"nothing at layer '{layer}' speaks for target {answer.target(doc, position)!r}"
             f"{f' (and {others} more in this batch)' if others else ''}: its heatmap is all "
-            "zeros (its map shows what speaks against it)",
-            ExplanationWarning,
-            stacklevel=2,
+            "zeros (its map shows what speaks against it)"
         )
 
 

@@ -8,12 +8,12 @@ import keras
 import numpy as np
 
 from explainkit.engines.base import Engine, Tap, Tensor
-from explainkit.estimators.base import Anatomy, Explainer
+from explainkit.estimators.base import Anatomy, Explainer, Resolved
 from explainkit.estimators.documents import Input, Inputs
 from explainkit.estimators.keras_calls import Call, ObservedModel
 from explainkit.estimators.keras_record import Record
 from explainkit.explanation import PictureSource
-from explainkit.layers import LayerCall, LayerIndex
+from explainkit.layers import LayerIndex
 from explainkit.pictures import DocPicture
 from explainkit.targets import Output
 
@@ -163,7 +163,9 @@ class KerasExplainer(Explainer):
 
     @staticmethod
     def pack(outputs: Any, tensors: list[Tensor]) -> Any:
-        return keras.tree.pack_sequence_as(outputs, tensors)
+        # By identity, since Keras has not always packed in the order in which it flattens.
+        others = dict(zip(map(id, keras.tree.flatten(outputs)), tensors, strict=True))
+        return keras.tree.map_structure(lambda one: others[id(one)], outputs)
 
     def layer_at(self, index: int) -> Any:
         layers = self.model.layers
@@ -171,17 +173,21 @@ class KerasExplainer(Explainer):
             raise LookupError(f"no layer {index}; model '{self.name}' has {len(layers)} layers")
         return layers[index]
 
-    def picture(self, docs: Any, position: int, anatomy: Anatomy, call: LayerCall) -> PictureSource:
+    def picture(self, docs: Any, position: int, resolved: Resolved) -> PictureSource:
         rank_of_pictures = 4
         arrays = self.flatten(docs)
-        seen = sorted(call.flow.sources) or range(len(arrays))
+        seen = sorted(resolved.calls[0].flow.sources) or range(len(arrays))
         pictures = [arrays[i] for i in seen if arrays[i].ndim == rank_of_pictures]
         if not pictures:
             return None
         doc = pictures[0][position]
         channels = (1, 2, 3, 4)
         # What is no picture one way may be one the other way.
-        first = anatomy.channels_first if doc.shape[-1] in channels else doc.shape[0] in channels
+        first = (
+            resolved.anatomy.channels_first
+            if doc.shape[-1] in channels
+            else doc.shape[0] in channels
+        )
         # A copy, since the caller may fill the same array with the next document.
         return DocPicture(np.array(np.moveaxis(doc, 0, -1) if first else doc))
 
@@ -190,8 +196,9 @@ def _output_names(result: Any, flat: list[Tensor], declared: tuple[str, ...]) ->
     """Name the flattened outputs: by their keys in a dict, else as the model names them."""
     count = len(flat)
     if isinstance(result, Mapping) and len(result) == count:
-        places = keras.tree.pack_sequence_as(result, list(range(count)))
-        return tuple(sorted(places, key=lambda key: places[key]))
+        keys = {id(one): key for key, one in result.items()}
+        if all(id(one) in keys for one in flat):
+            return tuple(str(keys[id(one)]) for one in flat)
     if len(declared) != count:
         declared = tuple(f"output_{i}" for i in range(count)) if count > 1 else ("output",)
     # One head applied twice gives two outputs of one name.

@@ -125,11 +125,11 @@ class Record:
 
     def maker_of(self, logits: Tensor | None, output: Any) -> LayerCall | None:
         """Find the layer that worked out an output's scores, before its final activation."""
-        for tensor in (logits, output):
-            for original in self._engine.originals(tensor) if tensor is not None else ():
-                if id(original) in self._makers:
-                    return self._calls[self._makers[id(original)]]
-        return None
+        if logits is None:
+            return None
+        tensors = [*self._engine.originals(logits), *self._engine.originals(output)]
+        makers = [self._calls[self._makers[id(t)]] for t in tensors if id(t) in self._makers]
+        return next((call for call in makers if call.computes), None)
 
     def _is_made_by(self, call: Call) -> bool:
         return (
