@@ -98,7 +98,7 @@ class KerasExplainer(Explainer):
             (
                 id(layer),
                 id(getattr(layer, "activation", None)),
-                id(layer.dtype_policy),
+                layer.dtype_policy.name,  # the policy itself may be made anew at each look
                 getattr(layer, "lora_enabled", False),
             )
             for layer in layers

@@ -17,6 +17,7 @@ from keras import layers
 from explainkit import explain_prediction, explain_predictions
 from explainkit.engines import tensorflow as engine_module
 from explainkit.estimators import base
+from explainkit.pictures import DocPicture
 
 from . import models
 
@@ -207,6 +208,16 @@ def test_asking_again_traces_nothing(monkeypatch):
         explain_prediction(model, models.doc(target), targets=target)
     list(explain_predictions(model, np.concatenate([models.doc(i) for i in range(7)]), targets=1))
     assert len(traced) == count
+
+
+def test_no_picture_is_made_that_nobody_looks_at(monkeypatch):
+    made = []
+    monkeypatch.setattr(DocPicture, "__call__", lambda self: made.append(self))
+    expl = explain_prediction(models.functional(), models.doc())
+    list(explain_predictions(models.functional(), np.concatenate([models.doc()] * 3)))
+    assert not made
+    assert expl.image is None  # which is what the stand-in makes
+    assert len(made) == 1
 
 
 def test_a_changed_model_is_looked_at_again():
