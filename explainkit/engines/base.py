@@ -9,6 +9,7 @@ the tensor it gets back.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, Literal
 
 import attrs
@@ -19,12 +20,13 @@ Tensor = Any
 Place = Hashable
 #: Called with a place and its tensor; gives the tensor to go on with.
 Tap = Callable[[Place, Tensor], Tensor]
-#: Runs the model: gives the scores, shape (N, K), and anything worth keeping.
+#: Runs the model: gives the scores, shape (N, K), and what else is worth keeping, in
+#: nested tuples, lists or dicts of tensors or None.
 Run = Callable[[Tap], tuple[Tensor, Any]]
 #: The same for any documents, in the model's own structure.
 Ask = Callable[[Any, Tap], tuple[Tensor, Any]]
 #: The activations that turn a model's logits into probabilities.
-ActivationName = Literal["softmax", "sigmoid"]
+ActivationName = Literal["softmax", "log_softmax", "sigmoid"]
 
 
 class UnreachableTapError(ValueError):
@@ -48,7 +50,7 @@ class PulledBack:
     Attributes
     ----------
     scores : tensor, shape (N, K)
-    kept : anything
+    kept : nested tuples, lists or dicts of tensors or None
         What the run gave beside the scores.
     activations : mapping from place to tensor, shape (N, ...)
     gradients : mapping from place to tensor, shape (N, K, ...)
@@ -82,9 +84,10 @@ class Engine(ABC):
 
     A *program* is a Python function ``program(state, *arguments)`` of tensors that
     may call the engine's other methods and its namespace `xp`. `compile` makes it
-    fast; the Python code in it then runs only while it is traced. Engines start
-    programs themselves, so that one that cannot look back from a tensor to the
-    operation that made it can watch the operations as they are called.
+    fast; where the framework compiles, the Python code in it runs only while it is
+    traced. A tensor does not tell everywhere which operation made it: `before_activation`,
+    `originals` and `flow` look back at what was called under `watching`, as all of a
+    program is while it is traced.
 
     The state holds the variables' values where compiled programs would take them
     for constants (`reads_variables` is False), and nothing elsewhere.
@@ -97,6 +100,11 @@ class Engine(ABC):
     name: ClassVar[str]
     #: Whether compiled programs see new values of the model's variables by themselves.
     reads_variables: ClassVar[bool]
+    #: Whether programs can be traced for sizes, beside the number of documents, that are
+    #: not known yet.
+    takes_open_sizes: ClassVar[bool]
+    #: Whether compiled programs run without the Python that they were written in.
+    compiles: ClassVar[bool]
     #: What a compiled program may raise beside Python's own errors.
     errors: ClassVar[tuple[type[Exception], ...]]
     #: Array functions under numpy's names, for formulas that are written once.
@@ -106,7 +114,8 @@ class Engine(ABC):
     def trace(self, program: Callable[..., Any], state: Any, *arguments: Any) -> Any:
         """Run a program on stand-ins for arrays, and return what it says.
 
-        Nothing is computed: the tensors have shapes and dtypes only.
+        Where the framework has tensors of shapes and dtypes only, nothing is computed.
+        Elsewhere the program runs on one document.
 
         Parameters
         ----------
@@ -115,8 +124,8 @@ class Engine(ABC):
         state
             Arrays, nested or none.
         *arguments
-            Arrays, or nested lists, tuples and dicts of them. The first axis of
-            each counts documents and is left open.
+            Arrays, or what has a shape and a dtype, or nested lists, tuples and dicts
+            of them. The first axis of each counts documents.
         """
 
     @abstractmethod
@@ -140,6 +149,10 @@ class Engine(ABC):
             adds to what somebody records for gradients of their own, nor minds.
         """
 
+    def watching(self) -> AbstractContextManager[None]:
+        """Note the operations that are called, where tensors do not know their makers."""
+        return nullcontext()
+
     @abstractmethod
     def pull_back(self, run: Run) -> PulledBack:
         """Run once, and pull each score back to every place that was tapped.
@@ -162,7 +175,9 @@ class Engine(ABC):
 
     @abstractmethod
     def before_activation(self, output: Tensor) -> tuple[Tensor, ActivationName | None]:
-        """Find the tensor that a final softmax or sigmoid made this output of.
+        """Find the tensor that a final activation made this output of.
+
+        An output that was made while nobody was watching counts as none's.
 
         Returns
         -------

@@ -23,7 +23,11 @@ from explainkit.engines.base import (
 #: Operations that hand a tensor on with its values, so that the activation
 #: behind them is still the final one.
 _PASSING_ON = {"Identity", "Cast", "Reshape", "Squeeze", "ExpandDims", "StopGradient"}
-_ACTIVATIONS: dict[str, ActivationName] = {"Softmax": "softmax", "Sigmoid": "sigmoid"}
+_ACTIVATIONS: dict[str, ActivationName] = {
+    "Softmax": "softmax",
+    "LogSoftmax": "log_softmax",
+    "Sigmoid": "sigmoid",
+}
 
 
 def _take_along_axis(tensor: Tensor, indices: Tensor, axis: int) -> Tensor:
@@ -37,6 +41,7 @@ _NAMESPACE = SimpleNamespace(
     asarray=tf.convert_to_tensor,
     concatenate=tf.concat,
     einsum=tf.einsum,
+    exp=tf.exp,
     max=tf.reduce_max,
     mean=tf.reduce_mean,
     ones_like=tf.ones_like,
@@ -88,6 +93,8 @@ class TensorFlowEngine(Engine):
 
     name = "tensorflow"
     reads_variables = True
+    takes_open_sizes = True
+    compiles = True
     errors = (tf.errors.OpError,)
     xp = _NAMESPACE
 

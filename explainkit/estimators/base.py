@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import attrs
@@ -295,11 +296,12 @@ class Explainer(ABC):
         engine, flatten, pack = self.engine, self.flatten, self.pack
         run_model = self.runner()
         tapped = {tap.place for tap in taps}
+        looks_back = scoring.logits and any(output.activation for output in scoring.outputs)
 
         def score(result: Any, *columns: Tensor) -> Scored:
             tensors = flatten(result)
             if functions:
-                if scoring.logits:
+                if looks_back:
                     tensors = [_before_activation(engine, tensor) for tensor in tensors]
                 return Scored(_call_all(engine, functions, pack(result, tensors)))
             if top is not None:
@@ -311,7 +313,8 @@ class Explainer(ABC):
                 def visit(place: Hashable, tensor: Tensor) -> Tensor:
                     return tap(place, tensor) if place in tapped else tensor
 
-                scored = score(run_model(state, docs, visit), *columns)
+                with engine.watching() if looks_back else nullcontext():
+                    scored = score(run_model(state, docs, visit), *columns)
                 return scored.scores, scored
 
             mapped = method.maps(engine, ask, docs, taps)

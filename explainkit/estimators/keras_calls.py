@@ -1,129 +1,21 @@
-"""See, and change, what passes between a Keras model's layers while it runs.
+"""Run a Keras model, as it infers, under the eyes of a visitor."""
 
-Keras has no hook for this that leaves a model untouched. So the methods that
-every layer and every operation of a Functional model is called through,
-`keras.Layer.__call__` and `keras.Operation.__call__`, are wrapped for as long as
-somebody looks on. Other threads, and models that nobody observes, pass through
-them as ever; when the last observer leaves, the originals are back.
-"""
-
-import functools
 import inspect
-import threading
 import weakref
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 from typing import Any
 
-import attrs
 import keras
 
-#: The first argument of a visitor, and the place of a tap: the path of the
-#: layer and which of its applications, counted from 0.
-Place = tuple[str, int]
+from explainkit.estimators.calls import NamedObservation, ObservedCalls, Visitor
+
+#: What is called in a Keras model: layers, and the operations of a Functional model.
+#: A layer is an operation too.
+_calls = ObservedCalls(keras.Layer, keras.Operation)
 
 
-@attrs.frozen
-class Call:
-    """One application of one layer, or of one operation, just ended.
-
-    Attributes
-    ----------
-    layer : keras.Layer or keras.Operation
-    place : tuple of (str, int)
-        The names of the layers around it and its own, joined by slashes, and
-        how often the layer at this path was applied before.
-    output : anything
-        What the layer returned.
-    """
-
-    layer: Any
-    place: Place
-    output: Any
-
-
-#: Sees each call as it ends, and gives the output to go on with.
-Visitor = Callable[[Call], Any]
-
-
-class _Observation:
-    """One run of one model, seen by one visitor."""
-
-    def __init__(self, visit: Visitor) -> None:
-        self._visit = visit
-        self._path: list[str] = []
-        self._applications: Counter[str] = Counter()
-
-    def call(self, layer: Any, original: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        self._path.append(layer.name)
-        # The model itself is the root: paths start inside it.
-        path = "/".join(self._path[1:])
-        try:
-            output = original(layer, *args, **kwargs)
-        finally:
-            self._path.pop()
-        place = (path, self._applications[path])
-        self._applications[path] += 1
-        return self._visit(Call(layer, place, output)) if path else output
-
-
-_observation: ContextVar[_Observation | None] = ContextVar("observation", default=None)
-_lock = threading.Lock()
-_observers = 0
-#: What stands in the place of what, while somebody looks on.
-_wrapped: list[tuple[type, Callable[..., Any], Callable[..., Any]]] = []
-
-
-def _observed(kind: type) -> Callable[..., Any]:
-    original = kind.__call__
-
-    @functools.wraps(original)
-    def call(called: Any, *args: Any, **kwargs: Any) -> Any:
-        observation = _observation.get()
-        # A layer is an operation too, and calls itself as one: that is no other call.
-        if observation is None or (kind is keras.Operation and isinstance(called, keras.Layer)):
-            return original(called, *args, **kwargs)
-        return observation.call(called, original, args, kwargs)
-
-    return call
-
-
-def _wrap() -> None:
-    for kind in (keras.Layer, keras.Operation):
-        wrapper = _observed(kind)
-        _wrapped.append((kind, kind.__call__, wrapper))
-        setattr(kind, "__call__", wrapper)  # noqa: B010 - a class of any type
-
-
-def _unwrap() -> None:
-    for kind, original, wrapper in _wrapped:
-        # Somebody may have wrapped ours meanwhile, and still needs it.
-        if kind.__call__ is wrapper:
-            setattr(kind, "__call__", original)  # noqa: B010
-    _wrapped.clear()
-
-
-@contextmanager
-def _observing(visit: Visitor) -> Iterator[None]:
-    global _observers  # noqa: PLW0603 - one wrapper for the whole process
-    with _lock:
-        if _observers == 0:
-            _wrap()
-        _observers += 1
-    token = _observation.set(_Observation(visit))
-    try:
-        yield
-    finally:
-        _observation.reset(token)
-        with _lock:
-            _observers -= 1
-            if _observers == 0:
-                _unwrap()
-
-
-def _takes_training(model: Any) -> bool:
+def takes_training(model: Any) -> bool:
+    """Tell whether a model's `call` has an argument for training or inference."""
     parameters = inspect.signature(model.call).parameters.values()
     return any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in parameters)
 
@@ -152,7 +44,17 @@ class ObservedModel:
 
     def __init__(self, model: Any) -> None:
         self._model = weakref.ref(model)
-        self._mode = {"training": False} if _takes_training(model) else {}
+        self._mode = {"training": False} if takes_training(model) else {}
+
+    def build(self, docs: Any) -> None:
+        """Let layers that are built when they are first called be built now.
+
+        Keras calls what is inside them to do so, which is no run to be observed.
+        """
+        model = self._get()
+        if not all(layer.built for layer in model._flatten_layers()):  # noqa: SLF001
+            with keras.StatelessScope():
+                _Explained(lambda docs: model(docs, **self._mode))(docs)
 
     def run(self, state: Any, docs: Any, visit: Visitor) -> Any:
         """Run the model once, and show each layer's output to the visitor.
@@ -161,13 +63,17 @@ class ObservedModel:
         will do. Keras's stateless scope sees to it that nothing the layers do, losses,
         counters and moving averages included, is kept by the model.
         """
-        model = self._model()
-        if model is None:
-            raise ReferenceError("the model was deleted while it was being explained")
+        model = self._get()
 
         def observed(docs: Any) -> Any:
-            with _observing(visit):
+            with _calls.by(NamedObservation(visit)):
                 return model(docs, **self._mode)
 
         with keras.StatelessScope(state_mapping=zip(model.variables, state, strict=False)):
             return _Explained(observed)(docs)
+
+    def _get(self) -> Any:
+        model = self._model()
+        if model is None:
+            raise ReferenceError("the model was deleted while it was being explained")
+        return model

@@ -10,7 +10,8 @@ import numpy as np
 from explainkit.engines.base import Engine, Tap, Tensor
 from explainkit.estimators.base import Anatomy, Explainer, Resolved
 from explainkit.estimators.documents import Input, Inputs
-from explainkit.estimators.keras_calls import Call, ObservedModel
+from explainkit.estimators.calls import Call
+from explainkit.estimators.keras_calls import ObservedModel
 from explainkit.estimators.keras_record import Record
 from explainkit.explanation import PictureSource
 from explainkit.layers import LayerIndex
@@ -18,7 +19,11 @@ from explainkit.pictures import DocPicture
 from explainkit.targets import Output
 
 #: The engine for each backend of Keras.
-ENGINES = {"tensorflow": "explainkit.engines.tensorflow:TensorFlowEngine"}
+ENGINES = {
+    "tensorflow": "explainkit.engines.tensorflow:TensorFlowEngine",
+    "jax": "explainkit.engines.jax:JaxEngine",
+    "torch": "explainkit.engines.torch:TorchEngine",
+}
 
 
 def engine_of_backend() -> Engine:
@@ -131,6 +136,7 @@ class KerasExplainer(Explainer):
         declared = tuple(getattr(self.model, "output_names", None) or ())
 
         def look(state: Any, tensors: Any) -> Anatomy:
+            observed.build(tensors)
             record = Record(engine)
             result = observed.run(state, tensors, record.visit)
             flat = self.flatten(result)

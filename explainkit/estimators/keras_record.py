@@ -8,7 +8,7 @@ import attrs
 import keras
 
 from explainkit.engines.base import Engine, Flow, Tensor
-from explainkit.estimators.keras_calls import Call
+from explainkit.estimators.calls import Call
 from explainkit.layers import LayerCall
 
 #: Layers that move, drop or scale numbers, but work nothing out: a heatmap built

@@ -1,6 +1,7 @@
 """The scores to explain, taken of a model's outputs inside a compiled program."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import attrs
 
@@ -8,9 +9,8 @@ from explainkit.engines.base import Engine, Tensor
 from explainkit.targets import Output
 
 
-@attrs.frozen
-class Scored:
-    """The K chosen scores of each document.
+class Scored(NamedTuple):
+    """The K chosen scores of each document. A tuple, since it passes through engines.
 
     Attributes
     ----------
@@ -66,8 +66,11 @@ class ClassScores:
         return _joined(engine, scores), _joined(engine, probas)
 
     def _of(self, engine: Engine, output: Output, tensor: Tensor) -> tuple[Tensor, Tensor]:
-        proba = engine.widen(tensor)
-        score = engine.widen(engine.before_activation(tensor)[0]) if self.logits else proba
+        proba = score = engine.widen(tensor)
+        if self.logits and output.activation:
+            score = engine.widen(engine.before_activation(tensor)[0])
+        if output.activation == "log_softmax":
+            proba = engine.xp.exp(proba)
         if not output.is_binary:
             return score, proba
         against = -score if self.logits else 1 - score

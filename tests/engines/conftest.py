@@ -5,7 +5,11 @@ import os
 
 import pytest
 
-ENGINES = {"tensorflow": "explainkit.engines.tensorflow:TensorFlowEngine"}
+ENGINES = {
+    "tensorflow": "explainkit.engines.tensorflow:TensorFlowEngine",
+    "jax": "explainkit.engines.jax:JaxEngine",
+    "torch": "explainkit.engines.torch:TorchEngine",
+}
 
 
 def _chosen():

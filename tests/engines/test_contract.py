@@ -31,7 +31,8 @@ def cubic(engine, weights):
         def run(tap):
             x = tap("input", docs)
             hidden = tap("hidden", x * x)
-            scores = engine.xp.einsum("npc,kpc->nk", hidden * hidden * hidden, weights)
+            cubes = hidden * hidden * hidden
+            scores = engine.xp.einsum("npc,kpc->nk", cubes, engine.xp.asarray(weights))
             return scores, hidden
 
         return run
@@ -109,7 +110,8 @@ def test_a_tap_that_no_score_depends_on_is_an_error(engine, count):
     def program(state, docs):
         def run(tap):
             tap("aside", docs + 1)
-            return engine.xp.einsum("npc,kpc->nk", tap("used", docs), weights), None
+            used = tap("used", docs)
+            return engine.xp.einsum("npc,kpc->nk", used, engine.xp.asarray(weights)), None
 
         return engine.pull_back(run).scores
 
@@ -133,6 +135,8 @@ def test_run_on_goes_on_with_the_replacement_and_needs_nothing_before_it(engine)
 
 
 def test_a_compiled_program_is_not_traced_again_when_only_the_docs_change(engine):
+    if not engine.compiles:
+        pytest.skip(f"{engine.name} runs programs as they are")
     docs, weights = make(2)
     traces = []
 
@@ -244,7 +248,9 @@ def test_lists_are_not_tappable(engine):
 
 
 def test_half_precision_is_widened_and_double_is_kept(engine):
-    for given, wanted in (("float16", "float32"), ("float32", "float32"), ("float64", "float64")):
+    # JAX has no double precision unless it is switched on for the whole process.
+    double = "float32" if engine.name == "jax" else "float64"
+    for given, wanted in (("float16", "float32"), ("float32", "float32"), ("float64", double)):
         docs = np.ones((2, 3), given)
         assert engine.compile(lambda _, d: engine.widen(d), (), docs)((), docs).dtype == wanted
 
@@ -266,6 +272,7 @@ def test_the_namespace_agrees_with_numpy(engine):
             xp.take_along_axis(flat, indices, axis=1),
             xp.argsort(flat, axis=1),
             xp.asarray(np.eye(3, dtype=np.float32)),
+            xp.exp(docs),
         )
 
     compiled = engine.compile(lambda _, d, i: calls(engine.xp, d, i), (), docs, indices)
@@ -293,7 +300,7 @@ def test_threads_share_a_compiled_program(engine):
             np.testing.assert_array_equal(gradients, program((), docs * (i + 1)))
 
 
-@pytest.mark.parametrize("name", ["softmax", "sigmoid"])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "sigmoid"])
 @pytest.mark.parametrize("around", ["nothing", "a cast and a reshape"])
 def test_the_tensor_before_a_final_activation_is_found(engine, name, around):
     keras = pytest.importorskip("keras")
@@ -302,10 +309,11 @@ def test_the_tensor_before_a_final_activation_is_found(engine, name, around):
     logits = np.random.default_rng(0).normal(size=(N, 6)).astype(np.float32)
 
     def program(state, logits):
-        output = getattr(keras.ops, name)(logits * 2)
-        if around != "nothing":
-            output = keras.ops.cast(keras.ops.reshape(output, (-1, 6)), "float16")
-        before, found = engine.before_activation(output)
+        with engine.watching():
+            output = getattr(keras.ops, name)(logits * 2)
+            if around != "nothing":
+                output = keras.ops.cast(keras.ops.reshape(output, (-1, 6)), "float16")
+            before, found = engine.before_activation(output)
         assert found == name
         return before
 

@@ -306,10 +306,10 @@ def test_one_record_does_not_keep_its_batch():
 
 
 def test_who_wraps_layers_meanwhile_keeps_the_wrapper():
-    from explainkit.estimators import keras_calls
+    from explainkit.estimators.calls import NamedObservation, ObservedCalls
 
     original = keras.Layer.__call__
-    with keras_calls._observing(lambda call: call.output):
+    with ObservedCalls(keras.Layer).by(NamedObservation(lambda call: call.output)):
         ours = keras.Layer.__call__
 
         def theirs(layer, *args, **kwargs):

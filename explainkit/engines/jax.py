@@ -1,0 +1,186 @@
+"""The JAX engine: zeros added at the taps, and a pull-back to them."""
+
+import functools
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend import core
+
+from explainkit.engines.base import Place, PulledBack, Run, Tensor, UnreachableTapError
+from explainkit.engines.operations import OperationLog, WatchingEngine
+
+#: Functions that are several operations, of which no single one is the activation.
+_ACTIVATION_FUNCTIONS = ("softmax", "log_softmax", "sigmoid")
+
+_log: ContextVar[OperationLog | None] = ContextVar("log", default=None)
+#: Where JAX stands when it traces the program itself, and no function within it.
+_level: ContextVar[Any] = ContextVar("level", default=None)
+_lock = threading.Lock()
+_watchers = 0
+_originals: dict[tuple[Any, str], Callable[..., Any]] = {}
+
+
+def _noted(original: Callable[..., Any], name_of: Callable[..., str]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        results = original(*args, **kwargs)
+        log = _log.get()
+        if log is not None:
+            made = results if isinstance(results, list | tuple) else [results]
+            log.note(name_of(*args, **kwargs), filter(_is_tracer, args), filter(_is_tracer, made))
+        return results
+
+    return call
+
+
+def _name_of_primitive(primitive: Any, *_: Any, **params: Any) -> str:
+    # A jitted function within a program is a call of one primitive, with a name.
+    return str(params.get("name", primitive.name))
+
+
+def _watched_functions() -> Iterator[tuple[Any, str, Callable[..., str]]]:
+    yield core.Primitive, "bind", _name_of_primitive
+    for name in _ACTIVATION_FUNCTIONS:
+        yield jax.nn, name, lambda *_, name=name, **__: name
+
+
+@contextmanager
+def _watch(log: OperationLog) -> Iterator[None]:
+    """Note each operation of this thread, for as long as somebody in the process watches."""
+    global _watchers  # noqa: PLW0603 - one wrapper for the whole process
+    with _lock:
+        if _watchers == 0:
+            for owner, name, name_of in _watched_functions():
+                _originals[owner, name] = getattr(owner, name)
+                setattr(owner, name, _noted(_originals[owner, name], name_of))
+        _watchers += 1
+    token = _log.set(log)
+    try:
+        yield
+    finally:
+        _log.reset(token)
+        with _lock:
+            _watchers -= 1
+            if _watchers == 0:
+                for (owner, name), original in _originals.items():
+                    setattr(owner, name, original)
+                _originals.clear()
+
+
+def _is_tracer(value: Any) -> bool:
+    return isinstance(value, jax.core.Tracer)
+
+
+def _stand_in(array: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(tuple(1 if n is None else n for n in array.shape), array.dtype)
+
+
+class JaxEngine(WatchingEngine):
+    """Explanations on JAX, each compiled once for each shape of its arguments."""
+
+    name = "jax"
+    reads_variables = False
+    takes_open_sizes = False
+    compiles = True
+    errors = (jax.errors.JaxRuntimeError,)
+    xp = jnp
+    passing_on = (
+        *("reshape", "squeeze", "expand_dims", "copy", "copy_p", "convert_element_type"),
+        *("_reshape", "_squeeze", "stop_gradient", "optimization_barrier"),
+    )
+
+    def trace(self, program: Callable[..., Any], state: Any, *arguments: Any) -> Any:
+        said: list[Any] = []
+
+        def traced(*tensors: Any) -> None:
+            token = _level.set(core.get_opaque_trace_state(convention="flax"))
+            try:
+                with self.watching():
+                    said.append(program(*tensors))
+            finally:
+                _level.reset(token)
+
+        jax.eval_shape(traced, *jax.tree.map(_stand_in, (state, *arguments), is_leaf=_has_shape))
+        return said[-1]
+
+    def compile(
+        self, program: Callable[..., Any], state: Any, *arguments: Any
+    ) -> Callable[..., Any]:
+        compiled = jax.jit(program)
+        # Traced now, so that what is wrong with the program is told now.
+        jax.eval_shape(compiled, *jax.tree.map(_stand_in, (state, *arguments)))
+        return lambda *arrays: jax.tree.map(np.asarray, compiled(*arrays))
+
+    def noting(self, log: OperationLog) -> AbstractContextManager[None]:
+        return _watch(log)
+
+    def pull_back(self, run: Run) -> PulledBack:
+        specs = self._tapped(run)
+
+        def from_zeros(zeros: dict[Place, Tensor]) -> tuple[Tensor, Any]:
+            activations: dict[Place, Tensor] = {}
+
+            def tap(place: Place, tensor: Tensor) -> Tensor:
+                activations[place] = tensor + zeros[place]
+                return activations[place]
+
+            scores, kept = run(tap)
+            return scores, (kept, activations)
+
+        zeros = {place: jnp.zeros(spec.shape, spec.dtype) for place, spec in specs.items()}
+        scores, pull, (kept, activations) = jax.vjp(from_zeros, zeros, has_aux=True)
+        columns = jnp.eye(scores.shape[1], dtype=scores.dtype)
+        cotangents = jnp.broadcast_to(columns[:, None], (len(columns), *scores.shape))
+        _check_reached(pull, scores, specs)
+        [gradients] = jax.vmap(pull, out_axes=1)(cotangents)
+        return PulledBack(scores, kept, activations, gradients)
+
+    @staticmethod
+    def _tapped(run: Run) -> dict[Place, jax.ShapeDtypeStruct]:
+        """Run on stand-ins, to see which places are tapped and what shapes are there."""
+        specs: dict[Place, jax.ShapeDtypeStruct] = {}
+
+        def tap(place: Place, tensor: Tensor) -> Tensor:
+            specs[place] = _stand_in(tensor)
+            return tensor
+
+        jax.eval_shape(lambda: run(tap)[0])
+        return specs
+
+    def widen(self, tensor: Tensor) -> Tensor:
+        return tensor.astype(jnp.float32) if tensor.dtype.itemsize < 4 else tensor
+
+    def is_tappable(self, value: Any) -> bool:
+        here = core.get_opaque_trace_state(convention="flax")
+        return _is_tracer(value) and here == _level.get()
+
+    def is_floating(self, value: Any) -> bool:
+        return isinstance(value, jax.Array) and bool(jnp.issubdtype(value.dtype, jnp.floating))
+
+
+def _has_shape(value: Any) -> bool:
+    return hasattr(value, "shape")
+
+
+def _check_reached(
+    pull: Callable[..., Any], scores: Tensor, specs: dict[Place, jax.ShapeDtypeStruct]
+) -> None:
+    """Raise an error for taps whose gradients are zeros that no cotangent made."""
+    traced = jax.make_jaxpr(pull)(scores).jaxpr
+    made = set(traced.invars)
+    for equation in traced.eqns:
+        if any(isinstance(v, core.Var) and v in made for v in equation.invars):
+            made |= set(equation.outvars)
+    # A dict is flattened in the order of its keys.
+    [places] = jax.tree.unflatten(jax.tree.structure((dict(specs),)), list(traced.outvars))
+    unreachable = tuple(
+        p for p in specs if not (isinstance(places[p], core.Var) and places[p] in made)
+    )
+    if unreachable:
+        raise UnreachableTapError(unreachable)

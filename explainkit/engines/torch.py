@@ -1,0 +1,170 @@
+"""The PyTorch engine: tapped tensors made leaves, and their gradients in a batch."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from torch.overrides import TorchFunctionMode
+
+from explainkit.engines.base import Place, PulledBack, Run, Tensor, UnreachableTapError
+from explainkit.engines.nested import leaves, mapped
+from explainkit.engines.operations import OperationLog, WatchingEngine
+
+
+def _argsort(tensor: Tensor, axis: int) -> Tensor:
+    # Stable, so that units of equal scores come in the same order as elsewhere.
+    return torch.argsort(tensor, dim=axis, stable=True)
+
+
+def _max(tensor: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    return torch.amax(tensor, dim=() if axis is None else axis, keepdim=keepdims)
+
+
+def _mean(tensor: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    return torch.mean(tensor, dim=axis, keepdim=keepdims)
+
+
+def _sum(tensor: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    return torch.sum(tensor, dim=axis, keepdim=keepdims)
+
+
+def _take_along_axis(tensor: Tensor, indices: Tensor, axis: int) -> Tensor:
+    return torch.gather(tensor, axis, indices.to(tensor.device, torch.int64))
+
+
+_NAMESPACE = SimpleNamespace(
+    abs=torch.abs,
+    argsort=_argsort,
+    asarray=torch.as_tensor,
+    concatenate=lambda tensors, axis: torch.cat(tuple(tensors), dim=axis),
+    einsum=torch.einsum,
+    exp=torch.exp,
+    max=_max,
+    mean=_mean,
+    ones_like=torch.ones_like,
+    reshape=torch.reshape,
+    stack=lambda tensors, axis: torch.stack(tuple(tensors), dim=axis),
+    sum=_sum,
+    take_along_axis=_take_along_axis,
+    transpose=torch.permute,
+    where=torch.where,
+    zeros_like=torch.zeros_like,
+)
+
+
+class _Noting(TorchFunctionMode):
+    """Notes each operation of this thread."""
+
+    def __init__(self, log: OperationLog) -> None:
+        super().__init__()
+        self._log = log
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        results = func(*args, **(kwargs or {}))
+        operands = [one for one in leaves((args, kwargs or {})) if torch.is_tensor(one)]
+        made = [one for one in leaves(results) if torch.is_tensor(one)]
+        if operands and made:
+            self._log.note(getattr(func, "__name__", ""), operands, made)
+        return results
+
+
+def _tensor(array: Any) -> Tensor:
+    # A copy: the model may write into what it is given.
+    return torch.tensor(np.asarray(array))
+
+
+def _stand_in(array: Any) -> Tensor:
+    if isinstance(array, np.ndarray):
+        return _tensor(array[:1])
+    dtype = getattr(torch, str(np.dtype(array.dtype)))
+    return torch.zeros((1, *array.shape[1:]), dtype=dtype)
+
+
+def _to_numpy(tensor: Any) -> Any:
+    if not torch.is_tensor(tensor):
+        return tensor
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy(force=True)
+
+
+class TorchEngine(WatchingEngine):
+    """Explanations on PyTorch, which runs the model each time."""
+
+    name = "torch"
+    reads_variables = True
+    takes_open_sizes = False
+    compiles = False
+    errors = ()
+    xp = _NAMESPACE
+    passing_on = (
+        *("clone", "contiguous", "detach", "double", "float", "half", "bfloat16", "to", "type"),
+        *("cpu", "cuda", "flatten", "ravel", "reshape", "squeeze", "unflatten", "unsqueeze"),
+        *("view", "view_as", "alias"),
+    )
+
+    def trace(self, program: Callable[..., Any], state: Any, *arguments: Any) -> Any:
+        with torch.inference_mode(False), torch.no_grad(), self.watching():
+            return program(state, *mapped(_stand_in, arguments))
+
+    def compile(
+        self, program: Callable[..., Any], state: Any, *arguments: Any
+    ) -> Callable[..., Any]:
+        def run(state: Any, *arrays: Any) -> Any:
+            with torch.inference_mode(False), torch.no_grad():
+                tensors = mapped(_tensor, arrays)
+                return mapped(_to_numpy, program(mapped(torch.as_tensor, state), *tensors))
+
+        return run
+
+    def noting(self, log: OperationLog) -> AbstractContextManager[None]:
+        return _Noting(log)
+
+    def pull_back(self, run: Run) -> PulledBack:
+        activations: dict[Place, Tensor] = {}
+
+        def tap(place: Place, tensor: Tensor) -> Tensor:
+            # Nothing before the first tap is recorded.
+            torch.set_grad_enabled(True)
+            tapped = tensor if tensor.requires_grad else tensor.detach().requires_grad_()
+            activations[place] = tapped
+            # A tensor of our own: the model may write into the one it goes on with.
+            return tapped.clone()
+
+        with torch.no_grad():
+            scores, kept = run(tap)
+            gradients = _pull_back_each(scores, activations)
+        return PulledBack(scores.detach(), kept, activations, gradients)
+
+    def widen(self, tensor: Tensor) -> Tensor:
+        return tensor.float() if tensor.dtype.itemsize < 4 else tensor
+
+    def is_tappable(self, value: Any) -> bool:
+        return torch.is_tensor(value)
+
+    def is_floating(self, value: Any) -> bool:
+        return torch.is_tensor(value) and value.is_floating_point()
+
+
+def _pull_back_each(scores: Tensor, activations: dict[Place, Tensor]) -> dict[Place, Tensor]:
+    """Differentiate each column of the scores, shape (N, K), for every document at once."""
+    places, tensors = tuple(activations), tuple(activations.values())
+    if not scores.requires_grad:
+        raise UnreachableTapError(places)
+
+    def pull(cotangents: Tensor, batched: bool) -> tuple[Tensor | None, ...]:
+        return torch.autograd.grad(
+            scores, tensors, cotangents, allow_unused=True, is_grads_batched=batched
+        )
+
+    count = scores.shape[1]
+    if count == 1:
+        found = [g if g is None else g[None] for g in pull(torch.ones_like(scores), False)]
+    else:
+        columns = torch.eye(count, dtype=scores.dtype, device=scores.device)
+        found = list(pull(columns[:, None].expand(count, *scores.shape), True))
+    unreachable = tuple(p for p, gradient in zip(places, found, strict=True) if gradient is None)
+    if unreachable:
+        raise UnreachableTapError(unreachable)
+    return {p: g.transpose(0, 1) for p, g in zip(places, found, strict=True) if g is not None}

@@ -1,0 +1,147 @@
+"""See, and change, what passes between a model's layers while it runs.
+
+Frameworks have no hook for this that leaves a model untouched. So the method that
+every layer is called through, `__call__` of some base class, is wrapped for as
+long as somebody looks on. Other threads, and models that nobody observes, pass
+through it as ever; when the last observer leaves, the original is back.
+"""
+
+import functools
+import threading
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import attrs
+
+#: Where a tap sits: the path of the layer, and which of its applications, counted from 0.
+Place = tuple[str, int]
+
+
+@attrs.frozen
+class Call:
+    """One application of one layer, just ended.
+
+    Attributes
+    ----------
+    layer : object
+    place : tuple of (str, int)
+        The path of the layer, and how often the layer at this path was applied before.
+    output : anything
+        What the layer returned.
+    """
+
+    layer: Any
+    place: Place
+    output: Any
+
+
+#: Sees each call as it ends, and gives the output to go on with.
+Visitor = Callable[[Call], Any]
+
+
+class Observation(ABC):
+    """One run of one model, seen by one visitor."""
+
+    def __init__(self, visit: Visitor) -> None:
+        self._visit = visit
+        self._around: list[str] = []
+        self._applications: Counter[str] = Counter()
+
+    @abstractmethod
+    def path_of(self, layer: Any, around: list[str]) -> str:
+        """Give the path of a layer that is called within others; empty for the model itself."""
+
+    def call(self, layer: Any, original: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Call a layer, and show what comes of it."""
+        path = self.path_of(layer, self._around)
+        self._around.append(path)
+        try:
+            output = original(layer, *args, **kwargs)
+        finally:
+            self._around.pop()
+        return self.visit(layer, path, output) if path else output
+
+    def visit(self, layer: Any, path: str, output: Any) -> Any:
+        """Show the output of a layer to the visitor."""
+        place = (path, self._applications[path])
+        self._applications[path] += 1
+        return self._visit(Call(layer, place, output))
+
+
+class NamedObservation(Observation):
+    """A run of a model whose layers have names of their own."""
+
+    def path_of(self, layer: Any, around: list[str]) -> str:
+        # The model itself is the root: paths start inside it.
+        if not around:
+            return ""
+        return f"{around[-1]}/{layer.name}" if around[-1] else str(layer.name)
+
+
+class ObservedCalls:
+    """The `__call__` of some classes, wrapped for as long as somebody looks on.
+
+    Parameters
+    ----------
+    *kinds
+        The classes.
+    """
+
+    def __init__(self, *kinds: type) -> None:
+        self._kinds = kinds
+        self._observation: ContextVar[Observation | None] = ContextVar("observation", default=None)
+        self._lock = threading.Lock()
+        self._observers = 0
+        #: What stands in the place of what, while somebody looks on.
+        self._wrapped: list[tuple[type, Callable[..., Any], Callable[..., Any]]] = []
+
+    @contextmanager
+    def by(self, observation: Observation) -> Iterator[None]:
+        """Let an observation see the calls of this thread."""
+        with self._lock:
+            if self._observers == 0:
+                self._wrap()
+            self._observers += 1
+        token = self._observation.set(observation)
+        try:
+            yield
+        finally:
+            self._observation.reset(token)
+            with self._lock:
+                self._observers -= 1
+                if self._observers == 0:
+                    self._unwrap()
+
+    def observed(self, kind: type, original: Callable[..., Any]) -> Callable[..., Any]:
+        """Make the wrapper of a class's `__call__`."""
+
+        @functools.wraps(original)
+        def call(called: Any, *args: Any, **kwargs: Any) -> Any:
+            observation = self._observation.get()
+            # An object of several of the classes calls itself as each: that is one call.
+            if observation is None or self._first_kind(called) is not kind:
+                return original(called, *args, **kwargs)
+            return observation.call(called, original, args, kwargs)
+
+        return call
+
+    def _first_kind(self, called: Any) -> type | None:
+        return next((kind for kind in self._kinds if isinstance(called, kind)), None)
+
+    def _wrap(self) -> None:
+        for kind in self._kinds:
+            original = kind.__call__  # type: ignore[operator]
+            wrapper = self.observed(kind, original)
+            self._wrapped.append((kind, original, wrapper))
+            setattr(kind, "__call__", wrapper)  # noqa: B010 - a class of any type
+
+    def _unwrap(self) -> None:
+        for kind, original, wrapper in self._wrapped:
+            # Somebody may have wrapped ours meanwhile, and still needs it.
+            if kind.__call__ is wrapper:  # type: ignore[operator]
+                setattr(kind, "__call__", original)  # noqa: B010
+        self._wrapped.clear()
