@@ -41,6 +41,7 @@ class Supported:
 
 SUPPORTED = (
     Supported("keras", "explainkit.estimators.keras", "keras.Model (Keras 3)", "tensorflow"),
+    Supported("torch", "explainkit.estimators.torch", "torch.nn.Module", "torch"),
 )
 
 _registering = threading.RLock()

@@ -1,12 +1,12 @@
 """The layers of a model as they ran: which there are, and which one is meant."""
 
-import weakref
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import attrs
 
 from explainkit.engines.base import Flow
+from explainkit.map_form import MapForm, Sizes
 from explainkit.suggestions import did_you_mean
 
 
@@ -17,7 +17,8 @@ class LayerCall:
     Attributes
     ----------
     path : str
-        The names of the models and layers around it and its own, joined by slashes.
+        The names of the models and layers around it and its own, joined by slashes in
+        Keras, by dots in PyTorch.
     application : int
         How often the layer at this path had been applied before.
     kind : str
@@ -25,8 +26,8 @@ class LayerCall:
     shape : tuple of (int or None), or None
         The output's shape without the documents' axis; None where the output is
         not a single tensor that can be tapped.
-    channels_first : bool
-        Whether the channels come before the spatial axes.
+    form : MapForm or None
+        How the output is read as a map; None where it is none.
     computes : bool
         Whether the output is worked out here: it is not where a layer hands on
         another's tensor, nor where it merely pads, crops, pools, drops or scales.
@@ -41,11 +42,11 @@ class LayerCall:
     application: int
     kind: str
     shape: tuple[int | None, ...] | None
-    channels_first: bool
+    form: MapForm | None
     computes: bool
     flow: Flow
-    # Weakly: what is noted of a model must not keep it alive.
-    _reference: "weakref.ReferenceType[Any]" = attrs.field(repr=False, eq=False)
+    # What is noted of a model must not keep it alive.
+    _reference: Callable[[], Any] = attrs.field(repr=False, eq=False)
 
     @property
     def layer(self) -> Any:
@@ -53,27 +54,25 @@ class LayerCall:
         return self._reference()
 
     @property
-    def name(self) -> str:
-        """The layer's own name."""
-        return self.path.rpartition("/")[2]
-
-    @property
-    def map_shape(self) -> tuple[int | None, ...] | None:
-        """The sizes of the two spatial axes, (height, width); None without them."""
-        if self.shape is None or len(self.shape) != 3:
-            return None
-        return self.shape[1:] if self.channels_first else self.shape[:2]
+    def map_shape(self) -> Sizes | None:
+        """The sizes of the map's axes, (height, width) for pictures; None without a map."""
+        return None if self.form is None else self.form.sizes
 
     @property
     def is_spatial(self) -> bool:
-        """Whether both spatial axes are greater than 1, as far as is known."""
+        """Whether each axis of the map is greater than 1, as far as is known."""
         sizes = self.map_shape
         return sizes is not None and all(size is None or size > 1 for size in sizes)
 
     @property
     def has_map(self) -> bool:
         """Whether a map built here has more cells than one."""
-        return self.map_shape is not None and self.map_shape != (1, 1)
+        return self.map_shape is not None and any(size != 1 for size in self.map_shape)
+
+    @property
+    def has_extra_tokens(self) -> bool:
+        """Whether there are tokens beside those of the map, such as that of the class."""
+        return self.form is not None and bool(self.form.extra_tokens)
 
 
 @attrs.frozen
@@ -85,17 +84,27 @@ class LayerIndex:
     model : str
         The model's name, for messages.
     calls : tuple of LayerCall
+    separator : str
+        What stands between the names in a path.
     """
 
     model: str
     calls: tuple[LayerCall, ...]
+    separator: str = "/"
+
+    def name_of(self, call: LayerCall) -> str:
+        """Give the layer's own name."""
+        return call.path.rpartition(self.separator)[2]
 
     def spatial(self) -> list[LayerCall]:
         """List the calls that an explanation could be built from."""
         return [call for call in self.calls if call.computes and call.is_spatial]
 
-    def default(self, outputs: Collection[int]) -> LayerCall:
-        """Find the last call that computes something with two spatial axes.
+    def leading(self, outputs: Collection[int]) -> list[LayerCall]:
+        """List the calls to choose from where nobody says which, the last being the best.
+
+        They compute maps, of as many axes as there are any of: where a model is
+        asked about a picture, the maps are those of the picture.
 
         Parameters
         ----------
@@ -106,16 +115,17 @@ class LayerIndex:
         Raises
         ------
         ValueError
-            If there is none.
+            If there are none.
         """
         wanted = set(outputs)
-        leading = [c for c in self.spatial() if c.flow.sinks and wanted <= c.flow.sinks]
-        if not leading:
+        found = [c for c in self.spatial() if c.flow.sinks and wanted <= c.flow.sinks]
+        if not found:
             raise ValueError(
-                f"model '{self.model}' has no layer whose output has two spatial axes greater "
-                "than 1 and leads to the score, so there is nowhere to build a heatmap from"
+                f"model '{self.model}' has no layer whose output has spatial axes greater than 1 "
+                "and leads to the score, so there is nowhere to build a heatmap from"
             )
-        return leading[-1]
+        most = max(len(c.map_shape or ()) for c in found)
+        return [call for call in found if len(call.map_shape or ()) == most]
 
     def check_leads(self, call: LayerCall, outputs: Collection[int]) -> LayerCall:
         """Return the call if the scores of some outputs depend on it.
@@ -159,10 +169,12 @@ class LayerIndex:
         if application and not application.isdecimal():
             raise LookupError(f"layer {name!r}: behind '#' comes the application, a number from 0")
         paths = dict.fromkeys(call.path for call in self.calls)
-        ending = [path for path in paths if f"/{path}".endswith(f"/{wanted}")]
+        ending = [
+            path for path in paths if path == wanted or path.endswith(f"{self.separator}{wanted}")
+        ]
         found = [wanted] if wanted in paths else ending
         if not found:
-            known = [*paths, *(path.rpartition("/")[2] for path in paths)]
+            known = [*paths, *(path.rpartition(self.separator)[2] for path in paths)]
             raise LookupError(
                 f"no layer {name!r} ran in model '{self.model}'" + did_you_mean(wanted, known)
             )
@@ -183,12 +195,12 @@ class LayerIndex:
         """
         calls = [call for call in self.calls if call.layer is layer]
         if not calls:
-            name = getattr(layer, "name", layer)
+            name = getattr(layer, "name", type(layer).__name__)
             raise LookupError(
                 f"layer {name!r} is not among the layers that ran in model '{self.model}'"
-                + did_you_mean(str(name), [call.name for call in self.calls])
+                + did_you_mean(str(name), [self.name_of(call) for call in self.calls])
             )
-        return self._application(calls, application, getattr(layer, "name", layer))
+        return self._application(calls, application, calls[0].path)
 
     def check_map(self, call: LayerCall) -> LayerCall:
         """Return the call if a heatmap can be built from it.
@@ -196,19 +208,19 @@ class LayerIndex:
         Raises
         ------
         ValueError
-            If its output has no two spatial axes.
+            If its output has no spatial axes.
         """
         if call.has_map:
             return call
         spatial = self.spatial()
         # A near name is the likelier slip; else the layer that would be the default.
-        suggestion = did_you_mean(call.name, [other.name for other in spatial]) or (
-            f"; '{self.describe(spatial[-1])}' has" if spatial else ""
-        )
+        suggestion = did_you_mean(
+            self.name_of(call), [self.name_of(other) for other in spatial]
+        ) or (f"; '{self.describe(spatial[-1])}' has" if spatial else "")
         output = "several tensors" if call.shape is None else f"the shape {call.shape} for each doc"
         raise ValueError(
-            f"layer '{self.describe(call)}' gives {output}, which has no two spatial axes greater "
-            f"than 1{suggestion}"
+            f"layer '{self.describe(call)}' gives {output}, which has no spatial axes greater than 1"
+            f"{suggestion}"
         )
 
     @staticmethod

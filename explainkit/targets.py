@@ -177,8 +177,14 @@ class TargetSpace:
         )
 
     def default_output(self) -> int:
-        """Find the output whose top classes are meant: the first that tells classes apart."""
+        """Find the output whose top classes are meant: the first that tells classes apart.
+
+        One that is called "logits" does, whatever else there is.
+        """
         with_units = [i for i, output in enumerate(self.outputs) if output.has_units]
+        called_so = [i for i in with_units if self.outputs[i].name == "logits"]
+        if called_so:
+            return called_so[0]
         telling_apart = [i for i in with_units if self.outputs[i].activation]
         return next(iter(telling_apart or with_units), 0)
 
@@ -214,6 +220,9 @@ class TargetSpace:
     def _index(self, target: Any) -> int:
         if isinstance(target, tuple):
             return self._index_in_output(target)
+        called_so = [output for output in self.outputs if output.name == "logits"]
+        if len(self.outputs) > 1 and called_so:
+            return self._index_in_output(("logits", target))
         if len(self.outputs) > 1:
             raise ValueError(
                 f"target {target!r} is of no output; the model has several "

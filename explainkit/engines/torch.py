@@ -19,6 +19,12 @@ def _argsort(tensor: Tensor, axis: int) -> Tensor:
     return torch.argsort(tensor, dim=axis, stable=True)
 
 
+def _einsum(equation: str, *tensors: Tensor) -> Tensor:
+    # The formulas' own constants are on no device in particular.
+    devices = [tensor.device for tensor in tensors if tensor.device.type != "cpu"]
+    return torch.einsum(equation, *(t.to(devices[0]) if devices else t for t in tensors))
+
+
 def _max(tensor: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
     return torch.amax(tensor, dim=() if axis is None else axis, keepdim=keepdims)
 
@@ -40,7 +46,7 @@ _NAMESPACE = SimpleNamespace(
     argsort=_argsort,
     asarray=torch.as_tensor,
     concatenate=lambda tensors, axis: torch.cat(tuple(tensors), dim=axis),
-    einsum=torch.einsum,
+    einsum=_einsum,
     exp=torch.exp,
     max=_max,
     mean=_mean,
@@ -69,6 +75,14 @@ class _Noting(TorchFunctionMode):
         if operands and made:
             self._log.note(getattr(func, "__name__", ""), operands, made)
         return results
+
+
+class _Recording(TorchFunctionMode):
+    """Has each operation of this thread recorded, whatever the model switches off."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        with torch.inference_mode(False), torch.enable_grad():
+            return func(*args, **(kwargs or {}))
 
 
 def _tensor(array: Any) -> Tensor:
@@ -122,20 +136,12 @@ class TorchEngine(WatchingEngine):
         return _Noting(log)
 
     def pull_back(self, run: Run) -> PulledBack:
-        activations: dict[Place, Tensor] = {}
-
-        def tap(place: Place, tensor: Tensor) -> Tensor:
-            # Nothing before the first tap is recorded.
-            torch.set_grad_enabled(True)
-            tapped = tensor if tensor.requires_grad else tensor.detach().requires_grad_()
-            activations[place] = tapped
-            # A tensor of our own: the model may write into the one it goes on with.
-            return tapped.clone()
-
-        with torch.no_grad():
-            scores, kept = run(tap)
-            gradients = _pull_back_each(scores, activations)
-        return PulledBack(scores.detach(), kept, activations, gradients)
+        try:
+            return _pulled_back(run)
+        except UnreachableTapError:
+            # The model itself may switch recording off, around a part that is frozen.
+            with _Recording():
+                return _pulled_back(run)
 
     def widen(self, tensor: Tensor) -> Tensor:
         return tensor.float() if tensor.dtype.itemsize < 4 else tensor
@@ -145,6 +151,25 @@ class TorchEngine(WatchingEngine):
 
     def is_floating(self, value: Any) -> bool:
         return torch.is_tensor(value) and value.is_floating_point()
+
+
+def _pulled_back(run: Run) -> PulledBack:
+    activations: dict[Place, Tensor] = {}
+
+    def tap(place: Place, tensor: Tensor) -> Tensor:
+        if tensor.is_inference():
+            raise UnreachableTapError((place,))
+        # Nothing before the first tap is recorded.
+        torch.set_grad_enabled(True)
+        tapped = tensor if tensor.requires_grad else tensor.detach().requires_grad_()
+        activations[place] = tapped
+        # A tensor of our own: the model may write into the one it goes on with.
+        return tapped.clone()
+
+    with torch.no_grad():
+        scores, kept = run(tap)
+        gradients = _pull_back_each(scores, activations)
+    return PulledBack(scores.detach(), kept, activations, gradients)
 
 
 def _pull_back_each(scores: Tensor, activations: dict[Place, Tensor]) -> dict[Place, Tensor]:

@@ -1,7 +1,7 @@
 """What all kinds of estimators share: from checked documents to filled records."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -9,9 +9,12 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from explainkit.engines.base import Engine, Tap, Tensor, UnreachableTapError
+from explainkit.engines.base import Engine, Place, Tap, Tensor, UnreachableTapError
 from explainkit.engines.cache import WeakCache
 from explainkit.engines.callable_key import CallableKey
+from explainkit.estimators.documents import Inputs
+from explainkit.estimators.documents import arrays_of
+from explainkit.estimators.mattering import last_that_matters
 from explainkit.explanation import (
     Explanation,
     PictureSource,
@@ -20,9 +23,11 @@ from explainkit.explanation import (
     warn,
 )
 from explainkit.layers import LayerCall, LayerIndex
+from explainkit.map_form import given_form
 from explainkit.methods.base import Method, TapPoint
 from explainkit.methods.heatmap import heatmap_of
 from explainkit.methods.scoring import ClassScores, Scored
+from explainkit.pictures import DocPicture
 from explainkit.targets import Chosen, Output, TargetSpace
 
 #: What was traced and compiled, for every model that was explained and lives.
@@ -62,6 +67,7 @@ class Question:
     top_targets: int = 1
     target_names: Any = None
     logits: bool = attrs.field(default=True, validator=attrs.validators.instance_of(bool))
+    reshape: Any = None
 
 
 @attrs.frozen
@@ -81,7 +87,7 @@ class Resolved:
     @property
     def taps(self) -> tuple[TapPoint, ...]:
         """Where the maps are built."""
-        return tuple(TapPoint((c.path, c.application), c.channels_first) for c in self.calls)
+        return tuple(map(_tap_at, self.calls))
 
 
 @attrs.frozen
@@ -132,6 +138,24 @@ class Explainer(ABC):
     model: Any
 
     @abstractmethod
+    def inputs(self) -> Inputs:
+        """Tell what documents the model takes, as far as it says so."""
+
+    @abstractmethod
+    def blank_docs(self) -> Any:
+        """Make a stand-in for a document of the model's declared inputs; what is open stays so.
+
+        Raises
+        ------
+        ValueError
+            If the model does not say what it takes.
+        """
+
+    @abstractmethod
+    def example(self) -> Any:
+        """Give such a stand-in where the model says all about its sizes, else None."""
+
+    @abstractmethod
     def fingerprint(self) -> Hashable:
         """Tell one structure of the estimator from another, at no cost to speak of.
 
@@ -147,8 +171,8 @@ class Explainer(ABC):
         """Give the variables' values, for engines whose programs do not read them."""
 
     @abstractmethod
-    def runner(self) -> Callable[[Any, Any, Tap], Any]:
-        """Give ``run(state, docs, tap)``, which runs the model and taps each layer.
+    def runner(self, places: Collection[Place]) -> Callable[[Any, Any, Tap], Any]:
+        """Give ``run(state, docs, tap)``, which runs the model and taps some places.
 
         The function must not keep the model alive. Places are (path, application).
         """
@@ -167,35 +191,64 @@ class Explainer(ABC):
     def layer_at(self, index: int) -> Any:
         """Give the estimator's layer at an index, as it counts them itself."""
 
+    @staticmethod
     @abstractmethod
+    def is_layer(value: Any) -> bool:
+        """Tell whether a value is a layer, of this model or another."""
+
     def picture(self, docs: Any, position: int, resolved: Resolved) -> PictureSource:
         """Give what makes the picture of the input that the layer depends on, when looked at."""
+        rank_of_pictures = 4
+        arrays = arrays_of(docs)
+        seen = sorted(resolved.calls[0].flow.sources) or range(len(arrays))
+        pictures = [arrays[i] for i in seen if arrays[i].ndim == rank_of_pictures]
+        if not pictures:
+            return None
+        doc = pictures[0][position]
+        channels = (1, 2, 3, 4)
+        # What is no picture one way may be one the other way.
+        first = (
+            resolved.anatomy.channels_first
+            if doc.shape[-1] in channels
+            else doc.shape[0] in channels
+        )
+        # A copy, since the caller may fill the same array with the next document.
+        return DocPicture(np.array(np.moveaxis(doc, 0, -1) if first else doc))
 
     def anatomy(self, docs: Any) -> Anatomy:
         """Look at the model, once for each structure and size of document."""
         key = ("anatomy", self.fingerprint(), signature(docs))
         return cache.get(self.model, key, lambda: self.trace(docs))
 
-    def layers(
-        self, index: LayerIndex, layer: Any, outputs: tuple[int, ...] = ()
-    ) -> tuple[LayerCall, ...]:
+    def layers(self, docs: Any, layer: Any, outputs: tuple[int, ...] = ()) -> tuple[LayerCall, ...]:
         """Find the calls that `layer=` means, for the scores of some outputs.
 
         Raises
         ------
         TypeError, ValueError, LookupError
-            If it means none that a heatmap can be built from.
+            If it means none.
         """
+        index = self.anatomy(docs).index
         if layer is None:
-            return (index.default(outputs),)
+            return (self._chosen(docs, index.leading(outputs), outputs),)
         given = layer if isinstance(layer, list) else [layer]
         if not given:
             raise ValueError("layer is an empty list; give None to have it chosen")
-        found = tuple(index.check_map(self._call_of(index, one)) for one in given)
+        found = tuple(self._call_of(index, one) for one in given)
         if len(set(found)) < len(found):
             names = [index.describe(call) for call in found]
             raise ValueError(f"layer names the same layer twice: {names}")
         return found
+
+    def _chosen(
+        self, docs: Any, leading: Sequence[LayerCall], outputs: tuple[int, ...]
+    ) -> LayerCall:
+        """Choose the last of some calls, all of which compute maps that lead to the score."""
+        if not leading[-1].has_extra_tokens:
+            return leading[-1]
+        # Behind the last attention, often only the token of the class still matters.
+        key = ("cells that matter", self.fingerprint(), signature(docs), outputs)
+        return cache.get(self.model, key, lambda: last_that_matters(self, docs, leading, outputs))
 
     def resolve(self, docs: Any, question: Question, count: int | None) -> Resolved:
         """Find the targets and the layers that are meant, before any forward pass.
@@ -208,11 +261,28 @@ class Explainer(ABC):
         anatomy = self.anatomy(docs)
         space = TargetSpace(anatomy.outputs, question.target_names)
         chosen = space.choose(question.targets, question.top_targets, count)
-        calls = self.layers(anatomy.index, question.layer, chosen.outputs)
+        calls = self._mapped(docs, question, chosen.outputs)
         if question.logits:
             for call in calls:
                 anatomy.index.check_leads(call, chosen.outputs)
         return Resolved(anatomy, space, chosen, calls)
+
+    def _mapped(
+        self, docs: Any, question: Question, outputs: tuple[int, ...]
+    ) -> tuple[LayerCall, ...]:
+        """Find the layers, each with the form in which its output is read as a map."""
+        index = self.anatomy(docs).index
+        if question.reshape is not None:
+            if question.layer is None:
+                raise ValueError("reshape says how one layer is read; give layer= as well")
+            calls = self.layers(docs, question.layer, outputs)
+            return tuple(attrs.evolve(c, form=given_form(c.shape, question.reshape)) for c in calls)
+        calls = tuple(map(index.check_map, self.layers(docs, question.layer, outputs)))
+        ranks = {len(call.map_shape or ()) for call in calls}
+        if len(ranks) > 1:
+            names = ", ".join(repr(index.describe(call)) for call in calls)
+            raise ValueError(f"the maps of layers {names} differ in their number of axes")
+        return calls
 
     def explain(
         self, docs: Any, question: Question, pictures: Sequence[PictureSource] | None = None
@@ -221,7 +291,7 @@ class Explainer(ABC):
 
         The pictures are made of the documents where none are given.
         """
-        count = len(self.flatten(docs)[0])
+        count = len(arrays_of(docs)[0])
         resolved = self.resolve(docs, question, count)
         answer = self._ask(docs, question, resolved, count)
         _warn_of_blanks(answer, resolved.layer)
@@ -251,7 +321,7 @@ class Explainer(ABC):
             return index.find_name(layer)
         if isinstance(layer, int | np.integer) and not isinstance(layer, bool):
             return index.find_layer(self.layer_at(int(layer)))
-        if hasattr(layer, "name"):
+        if self.is_layer(layer):
             return index.find_layer(layer)
         raise TypeError(
             f"layer is a {type(layer).__name__}; give a name, a path, an index, a layer, "
@@ -294,8 +364,7 @@ class Explainer(ABC):
     ) -> Callable[..., Any]:
         """Write the program that is compiled: it must not keep the model alive."""
         engine, flatten, pack = self.engine, self.flatten, self.pack
-        run_model = self.runner()
-        tapped = {tap.place for tap in taps}
+        run_model = self.runner({tap.place for tap in taps})
         looks_back = scoring.logits and any(output.activation for output in scoring.outputs)
 
         def score(result: Any, *columns: Tensor) -> Scored:
@@ -310,11 +379,8 @@ class Explainer(ABC):
 
         def program(state: Any, docs: Any, *columns: Tensor) -> Any:
             def ask(docs: Any, tap: Tap) -> tuple[Tensor, Any]:
-                def visit(place: Hashable, tensor: Tensor) -> Tensor:
-                    return tap(place, tensor) if place in tapped else tensor
-
                 with engine.watching() if looks_back else nullcontext():
-                    scored = score(run_model(state, docs, visit), *columns)
+                    scored = score(run_model(state, docs, tap), *columns)
                 return scored.scores, scored
 
             mapped = method.maps(engine, ask, docs, taps)
@@ -332,6 +398,12 @@ def _description(question: Question, resolved: Resolved) -> str:
         what = "the model's output"
     method = question.method
     return f"{method.title} at layer '{resolved.layer}', of {what}: {method.formula}"
+
+
+def _tap_at(call: LayerCall) -> TapPoint:
+    if call.form is None:
+        raise ValueError(f"the output of layer '{call.path}' is no map")
+    return TapPoint((call.path, call.application), call.form)
 
 
 def signature(value: Any) -> Hashable:
@@ -397,7 +469,8 @@ def _unusable(answer: Answer, doc: int) -> ValueError | None:
 
 def _warn_of_blanks(answer: Answer, layer: str) -> None:
     """Say where a picture will be blank, since nothing there speaks for the target."""
-    blank = (answer.maps <= 0).all(axis=(2, 3)) & np.isfinite(answer.scores)
+    axes = tuple(range(2, answer.maps.ndim))
+    blank = (answer.maps <= 0).all(axis=axes) & np.isfinite(answer.scores)
     if blank.any():
         doc, position = (int(i) for i in np.argwhere(blank)[0])
         others = np.count_nonzero(blank) - 1
@@ -416,8 +489,8 @@ def _target_explanations(answer: Answer, doc: int) -> list[TargetExplanation]:
             label=answer.label(doc, position),
             score=float(answer.scores[doc, position]),
             proba=answer.proba(doc, position),
-            heatmap=heatmap,
-            map=maps[position].copy(),  # a view would keep the whole batch
+            heatmap=heatmap_of(map_),
+            map=map_.copy(),  # a view would keep the whole batch
         )
-        for position, heatmap in enumerate(heatmap_of(maps))
+        for position, map_ in enumerate(maps)
     ]

@@ -36,11 +36,14 @@ class Inputs:
         What double precision is made where the model does not say.
     named : bool
         Whether the model takes its inputs by name only.
+    picture : str
+        The shape of pictures, for messages where the model does not say what it takes.
     """
 
     inputs: tuple[Input, ...]
     float_dtype: str = "float32"
     named: bool = False
+    picture: str = "(N, height, width, channels)"
 
     def check_doc(self, doc: Any) -> Any:
         """Return one document, a batch of one, as arrays of a shape that the model takes.
@@ -167,7 +170,7 @@ class Inputs:
 
     def _check_array(self, doc: Any, expected: Input, what: str) -> NDArray[Any]:
         array = self._as_array(doc, what)
-        wanted = "(N, height, width, channels)" if expected.shape is None else _say(expected.shape)
+        wanted = self.picture if expected.shape is None else _say(expected.shape)
         if expected.shape is not None and array.ndim != len(expected.shape) + 1:
             hint = (
                 f": it lacks the axis of docs, give {what}[np.newaxis]"
@@ -197,7 +200,7 @@ class Inputs:
                 "np.asarray(picture)[np.newaxis], preprocessed as the model takes it"
             )
         try:
-            array = np.asarray(doc.detach().cpu() if hasattr(doc, "detach") else doc)
+            array = np.asarray(_on_the_host(doc) if hasattr(doc, "detach") else doc)
         except NotImplementedError:
             raise TypeError(
                 f"{what} is a tensor without numbers, of a function that is being traced; "
@@ -235,6 +238,23 @@ def blank_like(docs: Any) -> Any:
     return np.zeros_like(docs)
 
 
+def noise_like(docs: Any) -> Any:
+    """Make one document of the same structure that shows noise; None where a size is open."""
+    arrays = arrays_of(docs)
+    if any(None in array.shape[1:] for array in arrays):
+        return None
+    made = iter([_noise(array.shape[1:], np.dtype(array.dtype)) for array in arrays])
+    if isinstance(docs, Mapping):
+        return {key: next(made) for key in docs}
+    return list(made) if isinstance(docs, list | tuple) else next(made)
+
+
+def _noise(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    # Whole numbers may be those of words, of which there is a first.
+    noise = np.random.default_rng(0).normal(size=(1, *shape))
+    return (noise if dtype.kind == "f" else np.zeros((1, *shape))).astype(dtype)
+
+
 def joined(docs: Iterable[Any]) -> Any:
     """Make one batch of several, all of one structure."""
     batches = list(docs)
@@ -261,6 +281,12 @@ def _lifted(array: Any, rank: int | None) -> Any:
 
 def _is_array(value: Any) -> bool:
     return hasattr(value, "__array__") and hasattr(value, "shape")
+
+
+def _on_the_host(tensor: Any) -> Any:
+    """Bring a tensor of PyTorch where numpy can read it."""
+    tensor = tensor.detach().cpu()
+    return tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor
 
 
 def _say(shape: tuple[int | None, ...]) -> str:

@@ -1,18 +1,18 @@
 """A Keras 3 model, seen as what can be asked of it."""
 
 import importlib
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
-from explainkit.engines.base import Engine, Tap, Tensor
+from explainkit.engines.base import Engine, Place, Tap, Tensor
 from explainkit.estimators.base import Anatomy, Explainer, Resolved
-from explainkit.estimators.documents import Input, Inputs
+from explainkit.estimators.documents import Input, Inputs, arrays_of
 from explainkit.estimators.calls import Call
 from explainkit.estimators.keras_calls import ObservedModel
-from explainkit.estimators.keras_record import Record
+from explainkit.estimators.keras_record import KerasRecord
 from explainkit.explanation import PictureSource
 from explainkit.layers import LayerIndex
 from explainkit.pictures import DocPicture
@@ -54,7 +54,6 @@ class KerasExplainer(Explainer):
         self.name = model.name
 
     def inputs(self) -> Inputs:
-        """Tell what documents the model takes, as far as it says so."""
         inputs = tuple(
             Input(name, tuple(tensor.shape[1:]), tensor.dtype)
             for name, tensor in self._declared_inputs().items()
@@ -72,13 +71,6 @@ class KerasExplainer(Explainer):
         return {tensor._keras_history.operation.name: tensor for tensor in declared}  # noqa: SLF001
 
     def blank_docs(self) -> Any:
-        """Make a document of the model's declared inputs; what is open stays so.
-
-        Raises
-        ------
-        ValueError
-            If the model does not say what it takes.
-        """
         declared = self._declared_inputs()
         if not declared:
             raise ValueError(
@@ -91,7 +83,6 @@ class KerasExplainer(Explainer):
         return specs if len(specs) > 1 else next(iter(specs.values()))
 
     def example(self) -> Any:
-        """Give a stand-in for a document where the model says all about its sizes."""
         declared = self._declared_inputs()
         if not declared or any(None in tensor.shape[1:] for tensor in declared.values()):
             return None
@@ -114,12 +105,12 @@ class KerasExplainer(Explainer):
             return ()
         return tuple(variable.value for variable in self.model.variables)
 
-    def runner(self) -> Callable[[Any, Any, Tap], Any]:
+    def runner(self, places: Collection[Place]) -> Callable[[Any, Any, Tap], Any]:
         observed = ObservedModel(self.model)
 
         def run(state: Any, docs: Any, tap: Tap) -> Any:
             def visit(call: Call) -> Any:
-                if not keras.ops.is_tensor(call.output):
+                if call.place not in places:
                     return call.output
                 tapped = tap(call.place, call.output)
                 mask = getattr(call.output, "_keras_mask", None)
@@ -137,7 +128,7 @@ class KerasExplainer(Explainer):
 
         def look(state: Any, tensors: Any) -> Anatomy:
             observed.build(tensors)
-            record = Record(engine)
+            record = KerasRecord(engine, arrays_of(tensors))
             result = observed.run(state, tensors, record.visit)
             flat = self.flatten(result)
             before = [
@@ -147,7 +138,7 @@ class KerasExplainer(Explainer):
             scores = [logits for logits, _ in before if logits is not None]
             numbers = [i for i, (logits, _) in enumerate(before) if logits is not None]
             return Anatomy(
-                index=LayerIndex(self.name, record.finish(self.flatten(tensors), scores, numbers)),
+                index=LayerIndex(self.name, record.finish(scores, numbers)),
                 outputs=tuple(
                     Output(name, None if logits is None else tuple(one.shape[1:]), activation)
                     for name, one, (logits, activation) in zip(
@@ -179,23 +170,9 @@ class KerasExplainer(Explainer):
             raise LookupError(f"no layer {index}; model '{self.name}' has {len(layers)} layers")
         return layers[index]
 
-    def picture(self, docs: Any, position: int, resolved: Resolved) -> PictureSource:
-        rank_of_pictures = 4
-        arrays = self.flatten(docs)
-        seen = sorted(resolved.calls[0].flow.sources) or range(len(arrays))
-        pictures = [arrays[i] for i in seen if arrays[i].ndim == rank_of_pictures]
-        if not pictures:
-            return None
-        doc = pictures[0][position]
-        channels = (1, 2, 3, 4)
-        # What is no picture one way may be one the other way.
-        first = (
-            resolved.anatomy.channels_first
-            if doc.shape[-1] in channels
-            else doc.shape[0] in channels
-        )
-        # A copy, since the caller may fill the same array with the next document.
-        return DocPicture(np.array(np.moveaxis(doc, 0, -1) if first else doc))
+    @staticmethod
+    def is_layer(value: Any) -> bool:
+        return isinstance(value, keras.Operation)
 
 
 def _output_names(result: Any, flat: list[Tensor], declared: tuple[str, ...]) -> tuple[str, ...]:

@@ -7,29 +7,22 @@ from typing import Any, ClassVar
 import attrs
 
 from explainkit.engines.base import Ask, Engine, Place, Tensor
+from explainkit.map_form import MapForm
 
 
 @attrs.frozen
 class TapPoint:
-    """A tap at a layer with two spatial axes.
+    """A tap at a layer whose output can be read as a map.
 
     Attributes
     ----------
     place : hashable
-    channels_first : bool
-        Whether the channels come before the spatial axes.
+    form : MapForm
+        How the output, and its gradients, are folded to a map's axes.
     """
 
     place: Place
-    channels_first: bool = False
-
-    def channels_last(self, xp: Any, tensor: Tensor, axis: int) -> Tensor:
-        """Move the channels, which may be at `axis`, behind the spatial axes."""
-        if not self.channels_first:
-            return tensor
-        order = list(range(len(tensor.shape)))
-        order.append(order.pop(axis))
-        return xp.transpose(tensor, order)
+    form: MapForm
 
 
 @attrs.frozen
@@ -41,7 +34,8 @@ class Mapped:
     scores : tensor, shape (N, K)
     kept : anything
         What the run gave beside the scores.
-    maps : tensor, shape (N, K, h, w)
+    maps : tensor, shape (N, K, ...)
+        Of the sizes of the map: (N, K, h, w) for pictures.
     """
 
     scores: Tensor

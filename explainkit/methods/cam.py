@@ -69,6 +69,6 @@ class GradCAM(Method):
         gradients = engine.widen(pulled.gradients[tap.place])
         return gradcam_map(
             engine.xp,
-            tap.channels_last(engine.xp, activations, axis=1),
-            tap.channels_last(engine.xp, -gradients if self.counterfactual else gradients, axis=2),
+            tap.form.fold(engine.xp, activations, leading=1),
+            tap.form.fold(engine.xp, -gradients if self.counterfactual else gradients, leading=2),
         )

@@ -47,27 +47,31 @@ def fuse(xp: Any, maps: Sequence[Tensor]) -> Tensor:
     ----------
     xp
         A namespace of array functions under numpy's names.
-    maps : sequence of arrays, shapes (N, K, h, w)
+    maps : sequence of arrays, shapes (N, K, ...)
+        With as many axes, such as (N, K, h, w).
 
     Returns
     -------
-    array, shape (N, K, max h, max w)
-        A single map as it is.
+    array, shape (N, K, ...)
+        Of the largest size of each axis. A single map as it is.
     """
     if len(maps) == 1:
         return maps[0]
-    height = max(int(m.shape[2]) for m in maps)
-    width = max(int(m.shape[3]) for m in maps)
-    scaled = [_resize(xp, _scale(xp, m), height, width) for m in maps]
+    sizes = [max(map(int, sizes)) for sizes in zip(*(m.shape[2:] for m in maps), strict=True)]
+    scaled = [_resize(xp, _scale(xp, m), sizes) for m in maps]
     return xp.mean(xp.stack(scaled, axis=0), axis=0)
 
 
 def _scale(xp: Any, maps: Tensor) -> Tensor:
-    largest = xp.max(xp.abs(maps), axis=(2, 3), keepdims=True)
+    axes = tuple(range(2, len(maps.shape)))
+    largest = xp.max(xp.abs(maps), axis=axes, keepdims=True)
     return maps / xp.where(largest > 0, largest, xp.ones_like(largest))
 
 
-def _resize(xp: Any, maps: Tensor, height: int, width: int) -> Tensor:
-    rows = xp.asarray(linear_weights(int(maps.shape[2]), height), dtype=maps.dtype)
-    columns = xp.asarray(linear_weights(int(maps.shape[3]), width), dtype=maps.dtype)
-    return xp.einsum("yh,nkhw,xw->nkyx", rows, maps, columns)
+def _resize(xp: Any, maps: Tensor, sizes: Sequence[int]) -> Tensor:
+    for size in sizes:
+        # Each axis goes to the end when it has been resampled, so that all take turns.
+        weights = linear_weights(int(maps.shape[2]), size)
+        weights = xp.asarray(weights, dtype=maps.dtype)
+        maps = xp.einsum("ys,nks...->nk...y", weights, maps)
+    return maps

@@ -6,18 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def heatmap_of(maps: NDArray[Any]) -> NDArray[np.float32]:
-    """Keep what is positive, and divide it by the maximum of its own map.
+def heatmap_of(map_: NDArray[Any]) -> NDArray[np.float32]:
+    """Keep what is positive, and divide it by its maximum.
 
     Parameters
     ----------
-    maps : ndarray, shape (..., h, w)
-        Raw, signed maps.
+    map_ : ndarray
+        Raw and signed, of any shape.
 
     Returns
     -------
-    ndarray of float32, shape (..., h, w)
-        In [0, 1]; all zeros where nothing is positive.
+    ndarray of float32
+        Of the same shape, in [0, 1]; all zeros where nothing is positive.
 
     Examples
     --------
@@ -25,7 +25,7 @@ def heatmap_of(maps: NDArray[Any]) -> NDArray[np.float32]:
     array([[0. , 0.5],
            [0. , 1. ]], dtype=float32)
     """
-    positive = np.maximum(maps, 0)
-    largest = positive.max(axis=(-2, -1), keepdims=True)
+    positive = np.maximum(map_, 0)
+    largest = positive.max()
     # Divided before the cast, so that tiny float64 maps do not vanish.
-    return np.asarray(positive / np.where(largest > 0, largest, 1), np.float32)
+    return np.asarray(positive / largest if largest > 0 else positive, np.float32)

@@ -169,7 +169,7 @@ def test_a_model_that_hides_in_a_compiled_function_says_so():
         def call(self, x):
             return tf.nn.softmax(tf.reduce_mean(self.features(x), axis=(1, 2)))
 
-    with pytest.raises(ValueError, match="has no layer whose output has two spatial axes"):
+    with pytest.raises(ValueError, match="has no layer whose output has spatial axes"):
         explain_prediction(Hidden(), DOC)
 
 

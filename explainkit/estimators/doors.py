@@ -1,0 +1,128 @@
+"""The doors for kinds of neural networks: from arguments to a question, from answers to records."""
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import attrs
+
+from explainkit.estimators.base import Explainer, Question
+from explainkit.estimators.batches import BatchedExplainer
+from explainkit.explain import explain_prediction, explain_predictions
+from explainkit.explanation import Explanation
+from explainkit.failures import OnError
+from explainkit.inspection import find_layer, get_logits_layer, spatial_layers
+from explainkit.layers import LayerCall
+from explainkit.methods import find_method
+from explainkit.methods.base import Method
+from explainkit.pictures import as_picture
+from explainkit.targets import TargetSpace
+
+
+def register(kind: type, explainer: Callable[[Any], Explainer]) -> None:
+    """Open every door for a kind of estimator.
+
+    Parameters
+    ----------
+    kind : type
+        The class of the estimators.
+    explainer : callable
+        Makes the `Explainer` of one of them.
+    """
+    doors = _Doors(explainer)
+    explain_prediction.register(kind, doors.explain_prediction)
+    explain_predictions.register(kind, doors.explain_predictions)
+    find_layer.register(kind, doors.find_layer)
+    spatial_layers.register(kind, doors.spatial_layers)
+    get_logits_layer.register(kind, doors.get_logits_layer)
+
+
+@attrs.frozen
+class _Doors:
+    """What the doors do for one kind of estimator; each is described where it is declared."""
+
+    explainer: Callable[[Any], Explainer]
+
+    def explain_prediction(
+        self,
+        model: Any,
+        doc: Any,
+        *,
+        method: str | Method = "gradcam",
+        targets: Any = None,
+        top_targets: int = 1,
+        layer: Any = None,
+        image: Any = None,
+        target_names: Any = None,
+        logits: bool = True,
+        reshape: Any = None,
+        **options: Any,
+    ) -> Explanation:
+        chosen = find_method(method, options, _ARGUMENTS)
+        question = Question(chosen, layer, targets, top_targets, target_names, logits, reshape)
+        explainer = self.explainer(model)
+        inputs = explainer.inputs()
+        checked = inputs.prepare(inputs.check_doc(doc))
+        pictures = None if image is None else [as_picture(image)]
+        [result] = explainer.explain(checked, question, pictures)
+        if isinstance(result, ValueError):
+            raise result
+        return result
+
+    def explain_predictions(
+        self,
+        model: Any,
+        docs: Any,
+        *,
+        batch_size: int = 32,
+        method: str | Method = "gradcam",
+        targets: Any = None,
+        top_targets: int = 1,
+        layer: Any = None,
+        images: Iterable[Any] | None = None,
+        target_names: Any = None,
+        logits: bool = True,
+        reshape: Any = None,
+        on_error: OnError = "raise",
+        **options: Any,
+    ) -> Iterator[Explanation]:
+        chosen = find_method(method, options, _ARGUMENTS)
+        question = Question(chosen, layer, targets, top_targets, target_names, logits, reshape)
+        explainer = self.explainer(model)
+        batched = BatchedExplainer(explainer, explainer.inputs(), question, batch_size, on_error)
+        if (example := explainer.example()) is not None:
+            explainer.resolve(example, question, None)
+        return batched.explain(docs, images)
+
+    def find_layer(self, model: Any, layer: Any = None, *, doc: Any = None) -> Any:
+        if isinstance(layer, list):
+            raise TypeError("layer is a list; give one layer")
+        explainer = self.explainer(model)
+        docs = _example(explainer, doc)
+        anatomy = explainer.anatomy(docs)
+        [call] = explainer.layers(docs, layer, (TargetSpace(anatomy.outputs).default_output(),))
+        return anatomy.index.check_map(call).layer
+
+    def spatial_layers(self, model: Any, *, doc: Any = None) -> list[LayerCall]:
+        explainer = self.explainer(model)
+        return explainer.anatomy(_example(explainer, doc)).index.spatial()
+
+    def get_logits_layer(self, model: Any, *, doc: Any = None) -> Any:
+        explainer = self.explainer(model)
+        anatomy = explainer.anatomy(_example(explainer, doc))
+        for output, call in zip(anatomy.outputs, anatomy.logits, strict=True):
+            if call is None:
+                raise LookupError(
+                    f"output '{output.name}' of model '{explainer.name}' is not the output of a "
+                    "layer"
+                )
+        layers = [call.layer for call in anatomy.logits if call is not None]
+        return layers[0] if len(layers) == 1 else layers
+
+
+#: The names that a misspelt argument may have meant.
+_ARGUMENTS = tuple(inspect.signature(_Doors.explain_predictions).parameters)[3:]
+
+
+def _example(explainer: Explainer, doc: Any) -> Any:
+    return explainer.blank_docs() if doc is None else explainer.inputs().check_docs(doc, "doc")

@@ -1,0 +1,149 @@
+"""What is noted of one run of a model: which layers ran, and what they made."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import attrs
+
+from explainkit.engines.base import Engine, Flow, Tensor
+from explainkit.estimators.calls import Call
+from explainkit.layers import LayerCall
+from explainkit.map_form import MapForm, Sizes, form_of
+
+
+class Record(ABC):
+    """Notes each call of a run, and which call made which tensor.
+
+    Parameters
+    ----------
+    engine : Engine
+    docs : sequence of tensors
+        The inputs of the model.
+    """
+
+    def __init__(self, engine: Engine, docs: Sequence[Tensor]) -> None:
+        self._engine = engine
+        self._docs = tuple(docs)
+        self._calls: list[LayerCall] = []
+        self._channels_first: list[bool] = []
+        self._outputs: list[Any] = []
+        # Tensors are kept while they are told apart by identity.
+        self._makers: dict[Hashable, int] = {}
+
+    @property
+    @abstractmethod
+    def docs_channels_first(self) -> bool:
+        """Whether the documents have their channels before the spatial axes."""
+
+    @abstractmethod
+    def puts_channels_first(self, call: Call) -> bool:
+        """Tell whether the output of a call has its channels before the spatial axes."""
+
+    @abstractmethod
+    def hands_on(self, layer: Any) -> bool:
+        """Tell whether a layer moves, drops or scales numbers, but works nothing out.
+
+        A heatmap built on one would be that of the layer before it, padded, thinned
+        or shrunk.
+        """
+
+    @abstractmethod
+    def attends(self, layer: Any) -> bool:
+        """Tell whether the layers inside a layer make no maps, though some look like it."""
+
+    @abstractmethod
+    def refer(self, layer: Any) -> Any:
+        """Give a function that gives the layer, and does not keep its model alive."""
+
+    #: What stands between the names in a path.
+    separator = "/"
+
+    def identity(self, tensor: Tensor) -> Hashable:
+        """Tell tensors apart."""
+        return id(tensor)
+
+    def visit(self, call: Call) -> Any:
+        """Note a call, and let its output pass."""
+        path, application = call.place
+        if self.attends(call.layer):
+            self._disregard_within(path)
+        tappable = self._is_tappable(call.output)
+        self._calls.append(
+            LayerCall(
+                path=path,
+                application=application,
+                kind=getattr(call.layer, "__name__", type(call.layer).__name__),
+                shape=tuple(call.output.shape[1:]) if tappable else None,
+                form=None,
+                computes=tappable and self._is_made_by(call),
+                flow=Flow(frozenset(), frozenset()),
+                reference=self.refer(call.layer),
+            )
+        )
+        self._channels_first.append(self.puts_channels_first(call))
+        self._outputs.append(call.output)
+        if tappable:
+            self._makers.setdefault(self.identity(call.output), len(self._calls) - 1)
+        return call.output
+
+    def finish(self, scores: Sequence[Tensor], positions: Sequence[int]) -> tuple[LayerCall, ...]:
+        """Give the calls, now that it is known which inputs and outputs they lie between.
+
+        Parameters
+        ----------
+        scores : sequence of tensors
+            The outputs, before their final activations.
+        positions : sequence of int
+            Which outputs of the model they are.
+        """
+        tappable = [i for i, call in enumerate(self._calls) if call.shape is not None]
+        flows = self._engine.flow(self._docs, [self._outputs[i] for i in tappable], scores)
+        earlier: list[Sizes] = []
+        for i, flow in zip(tappable, flows, strict=True):
+            sinks = frozenset(positions[sink] for sink in flow.sinks)
+            form = self._form_of(i, flow, earlier)
+            self._calls[i] = attrs.evolve(self._calls[i], flow=Flow(flow.sources, sinks), form=form)
+            if self._calls[i].computes and form is not None:
+                earlier.append(form.sizes)
+        return tuple(self._calls)
+
+    def maker_of(self, logits: Tensor | None, output: Any) -> LayerCall | None:
+        """Find the layer that worked out an output's scores, before its final activation."""
+        if logits is None:
+            return None
+        tensors = [*self._engine.originals(logits), *self._engine.originals(output)]
+        keys = [self.identity(tensor) for tensor in tensors]
+        makers = [self._calls[self._makers[key]] for key in keys if key in self._makers]
+        return next((call for call in makers if call.computes), None)
+
+    def _form_of(self, position: int, flow: Flow, earlier: Sequence[Sizes]) -> MapForm | None:
+        sources = [self._spatial_sizes(self._docs[source]) for source in sorted(flow.sources)]
+        shape = self._calls[position].shape
+        return form_of(shape, self._channels_first[position], sources, earlier)
+
+    def _spatial_sizes(self, doc: Tensor) -> Sizes:
+        shape = tuple(doc.shape[1:])
+        return shape[1:] if self.docs_channels_first else shape[:-1]
+
+    def _is_tappable(self, output: Any) -> bool:
+        # What is cut into windows counts windows first, not documents.
+        return (
+            self._engine.is_tappable(output)
+            and len(output.shape) > 0
+            and output.shape[0] == self._docs[0].shape[0]
+        )
+
+    def _is_made_by(self, call: Call) -> bool:
+        return self.identity(call.output) not in self._makers and not self.hands_on(call.layer)
+
+    def _disregard_within(self, path: str) -> None:
+        for i, call in enumerate(self._calls):
+            if call.path.startswith(f"{path}{self.separator}"):
+                self._calls[i] = attrs.evolve(call, computes=False)
+
+
+def is_named_attention(layer: Any) -> bool:
+    """Tell by the name of a layer's class whether it is one of somebody's own for attention."""
+    name = type(layer).__name__.lower()
+    return "attention" in name or "attn" in name

@@ -1,0 +1,153 @@
+"""A PyTorch module, seen as what can be asked of it."""
+
+from collections.abc import Callable, Collection, Hashable
+from typing import Any
+
+import torch
+
+from explainkit.engines.base import Place, Tap, Tensor
+from explainkit.engines.torch import TorchEngine
+from explainkit.estimators.base import Anatomy, Explainer
+from explainkit.estimators.calls import Call
+from explainkit.estimators.documents import Input, Inputs, arrays_of
+from explainkit.estimators.torch_calls import FUNCTION_SUFFIX, ObservedModule, home_of
+from explainkit.estimators.torch_channels import ChannelAxes
+from explainkit.estimators.torch_outputs import named_tensors, with_tensors
+from explainkit.estimators.torch_record import TorchRecord
+from explainkit.layers import LayerIndex
+from explainkit.targets import Output
+
+
+class TorchExplainer(Explainer):
+    """Explanations of a `torch.nn.Module`, whatever wraps it."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        self.engine = TorchEngine()
+        self.model = _unwrapped(model)
+        self.name = type(self.model).__name__
+
+    def inputs(self) -> Inputs:
+        """Tell what documents the module takes: it says no more than the type of its numbers."""
+        _, dtype = home_of(self.model)
+        double = "float64" if dtype == torch.float64 else "float32"
+        return Inputs((Input("docs"),), double, picture="(N, channels, height, width)")
+
+    def blank_docs(self) -> Any:
+        """Make a document of the declared inputs, of which there are none.
+
+        Raises
+        ------
+        ValueError
+            Always.
+        """
+        raise ValueError(
+            f"model '{self.name}' does not say what inputs it takes; give doc= an example"
+        )
+
+    def example(self) -> Any:
+        """Give a stand-in for a document where the model says all about its sizes: nowhere."""
+        return None
+
+    def fingerprint(self) -> Hashable:
+        return tuple(map(id, self.model.modules()))
+
+    def state(self) -> Any:
+        return ()
+
+    def runner(self, places: Collection[Place]) -> Callable[[Any, Any, Tap], Any]:
+        functions = any(path.endswith(FUNCTION_SUFFIX) for path, _ in places)
+        observed = ObservedModule(self.model, functions=functions)
+
+        def run(state: Any, docs: Any, tap: Tap) -> Any:
+            def visit(call: Call) -> Any:
+                return tap(call.place, call.output) if call.place in places else call.output
+
+            return observed.run(docs, visit)
+
+        return run
+
+    def trace(self, docs: Any) -> Anatomy:
+        observed, engine = ObservedModule(self.model, functions=True), self.engine
+
+        def look(state: Any, tensors: Any) -> Anatomy:
+            with ChannelAxes() as axes:
+                record = TorchRecord(engine, arrays_of(tensors), axes)
+                result = observed.run(tensors, record.visit)
+            named = named_tensors(result)
+            before = [
+                engine.before_activation(one) if engine.is_floating(one) else (None, None)
+                for _, one in named
+            ]
+            scores = [logits for logits, _ in before if logits is not None]
+            numbers = [i for i, (logits, _) in enumerate(before) if logits is not None]
+            return Anatomy(
+                index=LayerIndex(self.name, record.finish(scores, numbers), record.separator),
+                outputs=tuple(
+                    Output(name, None if logits is None else tuple(one.shape[1:]), activation)
+                    for (name, one), (logits, activation) in zip(named, before, strict=True)
+                ),
+                logits=tuple(
+                    record.maker_of(logits, one)
+                    for (_, one), (logits, _) in zip(named, before, strict=True)
+                ),
+                channels_first=record.docs_channels_first,
+            )
+
+        try:
+            return self.engine.trace(look, (), docs)  # type: ignore[no-any-return]
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            raise ValueError(self._does_not_take(docs, error)) from error
+
+    def _does_not_take(self, docs: Any, error: Exception) -> str:
+        shapes = ", ".join(str(tuple(one.shape)) for one in arrays_of(docs))
+        return (
+            f"model '{self.name}' cannot be run on docs of shape {shapes}: "
+            f"{str(error).splitlines()[0]}; pictures are given as "
+            f"{self.inputs().picture}"
+        )
+
+    @staticmethod
+    def flatten(outputs: Any) -> list[Tensor]:
+        return [tensor for _, tensor in named_tensors(outputs)]
+
+    @staticmethod
+    def pack(outputs: Any, tensors: list[Tensor]) -> Any:
+        others = dict(zip(map(id, TorchExplainer.flatten(outputs)), tensors, strict=True))
+        return with_tensors(outputs, others)
+
+    def layer_at(self, index: int) -> Any:
+        layers = list(self.model.children())
+        if not -len(layers) <= index < len(layers):
+            raise LookupError(f"no layer {index}; model '{self.name}' has {len(layers)} layers")
+        return layers[index]
+
+    @staticmethod
+    def is_layer(value: Any) -> bool:
+        return isinstance(value, torch.nn.Module)
+
+
+def _unwrapped(model: torch.nn.Module) -> torch.nn.Module:
+    """Take off what only makes a module faster, or spreads it over devices.
+
+    Raises
+    ------
+    TypeError
+        If the layers cannot be seen from Python.
+    """
+    while True:
+        if isinstance(model, torch.jit.ScriptModule):
+            raise TypeError(
+                f"a TorchScript module ({type(model).__name__}) does not show its layers; give "
+                "the module that it was made of"
+            )
+        inside = getattr(model, "_orig_mod", None)
+        if inside is None and isinstance(model, _SPREADING):
+            inside = model.module
+        if inside is None:
+            return model
+        model = inside
+
+
+_SPREADING = (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel)

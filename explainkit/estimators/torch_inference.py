@@ -1,0 +1,96 @@
+"""Let a PyTorch module infer, for one thread, without a word to the module."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Any
+
+import torch
+
+_inferring: ContextVar[bool] = ContextVar("inferring", default=False)
+_lock = threading.Lock()
+_count = 0
+
+
+class _Training:
+    """`Module.training`, which reads False for who explains, and as ever for all others.
+
+    Dropout and batch norms read this attribute when they are called. To change it on
+    the modules would change it for somebody who trains in another thread.
+    """
+
+    def __get__(self, module: Any, owner: Any = None) -> Any:
+        if module is None:
+            return self
+        if _inferring.get():
+            return False
+        try:
+            return module.__dict__["training"]
+        except KeyError:
+            raise AttributeError("training") from None
+
+    def __set__(self, module: Any, value: bool) -> None:
+        module.__dict__["training"] = value
+
+
+@contextlib.contextmanager
+def inferring() -> Iterator[None]:
+    """Have modules read in this thread that they do not train."""
+    global _count  # noqa: PLW0603 - one attribute for the whole process
+    with _lock:
+        if _count == 0:
+            torch.nn.Module.training = _Training()  # type: ignore[assignment]
+        _count += 1
+    token = _inferring.set(True)
+    try:
+        yield
+    finally:
+        _inferring.reset(token)
+        with _lock:
+            _count -= 1
+            if _count == 0:
+                del torch.nn.Module.training
+
+
+@contextlib.contextmanager
+def uncompiled(module: torch.nn.Module) -> Iterator[None]:
+    """Run what `torch.compile` made fast as it was written: compiled layers cannot be seen."""
+    parts = list(module.modules())
+    # Somebody's whole process is asked for this, so only where there is need.
+    if any(hasattr(part, "_orig_mod") or _is_compiled(part) for part in parts):
+        with torch.compiler.set_stance("force_eager"):
+            yield
+    else:
+        yield
+
+
+def _is_compiled(module: torch.nn.Module) -> bool:
+    return getattr(module, "_compiled_call_impl", None) is not None
+
+
+@contextlib.contextmanager
+def layer_by_layer() -> Iterator[None]:
+    """Have transformers call their layers, which a fast path would skip."""
+    enabled = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(enabled)
+
+
+@contextlib.contextmanager
+def keeping_random_state(device: torch.device) -> Iterator[None]:
+    """Give back the random numbers that a model draws even when it infers."""
+    state = torch.get_rng_state()
+    devices = [device] if device.type == "cuda" else []
+    states = [torch.cuda.get_rng_state(one) for one in devices]
+    try:
+        yield
+    finally:
+        # Not where nothing was drawn: another thread may draw at the same time.
+        if not torch.equal(state, torch.get_rng_state()):
+            torch.set_rng_state(state)
+        for one, before in zip(devices, states, strict=True):
+            torch.cuda.set_rng_state(before, one)
