@@ -219,8 +219,8 @@ class LayerIndex:
         ) or (f"; '{self.describe(spatial[-1])}' has" if spatial else "")
         output = "several tensors" if call.shape is None else f"the shape {call.shape} for each doc"
         raise ValueError(
-            f"layer '{self.describe(call)}' gives {output}, which has no spatial axes greater than 1"
-            f"{suggestion}"
+            f"layer '{self.describe(call)}' gives {output}, which has no spatial axes greater "
+            f"than 1{suggestion}"
         )
 
     @staticmethod

@@ -70,7 +70,7 @@ class MapForm:
         return xp.reshape(cells, (-1, *between, *self.sizes, tensor.shape[-1]))
 
     def _fold_by_call(self, xp: Any, tensor: Tensor, leading: int) -> Tensor:
-        reshape = self.reshape.get() if self.reshape else None
+        reshape: Any = self.reshape and self.reshape.get()
         between = tuple(tensor.shape[1:leading])
         folded = reshape(xp.reshape(tensor, (-1, *tensor.shape[leading:])))
         if len(folded.shape) < 3:

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -89,7 +89,7 @@ class JaxEngine(WatchingEngine):
     takes_open_sizes = False
     compiles = True
     errors = (jax.errors.JaxRuntimeError,)
-    xp = jnp
+    xp: ClassVar[Any] = jnp
     passing_on = (
         *("reshape", "squeeze", "expand_dims", "copy", "copy_p", "convert_element_type"),
         *("_reshape", "_squeeze", "stop_gradient", "optimization_barrier"),

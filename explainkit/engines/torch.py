@@ -123,7 +123,10 @@ class TorchEngine(WatchingEngine):
             return program(state, *mapped(_stand_in, arguments))
 
     def compile(
-        self, program: Callable[..., Any], state: Any, *arguments: Any
+        self,
+        program: Callable[..., Any],
+        state: Any,  # noqa: ARG002 - there is nothing to be compiled
+        *arguments: Any,  # noqa: ARG002
     ) -> Callable[..., Any]:
         def run(state: Any, *arrays: Any) -> Any:
             with torch.inference_mode(False), torch.no_grad():
@@ -147,10 +150,10 @@ class TorchEngine(WatchingEngine):
         return tensor.float() if tensor.dtype.itemsize < 4 else tensor
 
     def is_tappable(self, value: Any) -> bool:
-        return torch.is_tensor(value)
+        return isinstance(value, torch.Tensor)
 
     def is_floating(self, value: Any) -> bool:
-        return torch.is_tensor(value) and value.is_floating_point()
+        return isinstance(value, torch.Tensor) and bool(value.is_floating_point())
 
 
 def _pulled_back(run: Run) -> PulledBack:
@@ -179,8 +182,10 @@ def _pull_back_each(scores: Tensor, activations: dict[Place, Tensor]) -> dict[Pl
         raise UnreachableTapError(places)
 
     def pull(cotangents: Tensor, batched: bool) -> tuple[Tensor | None, ...]:
-        return torch.autograd.grad(
-            scores, tensors, cotangents, allow_unused=True, is_grads_batched=batched
+        return tuple(
+            torch.autograd.grad(
+                scores, tensors, cotangents, allow_unused=True, is_grads_batched=batched
+            )
         )
 
     count = scores.shape[1]

@@ -9,11 +9,11 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from explainkit.engines.base import Engine, Place, Tap, Tensor, UnreachableTapError
+from explainkit.engines.base import Engine, Tap, Tensor, UnreachableTapError
 from explainkit.engines.cache import WeakCache
 from explainkit.engines.callable_key import CallableKey
-from explainkit.estimators.documents import Inputs
-from explainkit.estimators.documents import arrays_of
+from explainkit.estimators.calls import Place
+from explainkit.estimators.documents import Inputs, arrays_of
 from explainkit.estimators.mattering import last_that_matters
 from explainkit.explanation import (
     Explanation,
@@ -364,7 +364,8 @@ class Explainer(ABC):
     ) -> Callable[..., Any]:
         """Write the program that is compiled: it must not keep the model alive."""
         engine, flatten, pack = self.engine, self.flatten, self.pack
-        run_model = self.runner({tap.place for tap in taps})
+        places: list[Any] = [tap.place for tap in taps]
+        run_model = self.runner(places)
         looks_back = scoring.logits and any(output.activation for output in scoring.outputs)
 
         def score(result: Any, *columns: Tensor) -> Scored:

@@ -134,7 +134,7 @@ class ObservedCalls:
 
     def _wrap(self) -> None:
         for kind in self._kinds:
-            original = kind.__call__  # type: ignore[operator]
+            original = kind.__call__
             wrapper = self.observed(kind, original)
             self._wrapped.append((kind, original, wrapper))
             setattr(kind, "__call__", wrapper)  # noqa: B010 - a class of any type
@@ -142,6 +142,6 @@ class ObservedCalls:
     def _unwrap(self) -> None:
         for kind, original, wrapper in self._wrapped:
             # Somebody may have wrapped ours meanwhile, and still needs it.
-            if kind.__call__ is wrapper:  # type: ignore[operator]
+            if kind.__call__ is wrapper:
                 setattr(kind, "__call__", original)  # noqa: B010
         self._wrapped.clear()

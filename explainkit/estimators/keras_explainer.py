@@ -5,17 +5,14 @@ from collections.abc import Callable, Collection, Hashable, Mapping
 from typing import Any
 
 import keras
-import numpy as np
 
-from explainkit.engines.base import Engine, Place, Tap, Tensor
-from explainkit.estimators.base import Anatomy, Explainer, Resolved
+from explainkit.engines.base import Engine, Tap, Tensor
+from explainkit.estimators.base import Anatomy, Explainer
+from explainkit.estimators.calls import Call, Place
 from explainkit.estimators.documents import Input, Inputs, arrays_of
-from explainkit.estimators.calls import Call
 from explainkit.estimators.keras_calls import ObservedModel
 from explainkit.estimators.keras_record import KerasRecord
-from explainkit.explanation import PictureSource
 from explainkit.layers import LayerIndex
-from explainkit.pictures import DocPicture
 from explainkit.targets import Output
 
 #: The engine for each backend of Keras.

@@ -43,7 +43,7 @@ class ChannelAxes(TorchFunctionMode):
         if any(part in name for part in _FIRST):
             return 1
         if any(part in name for part in _LAST):
-            return result.ndim - 1
+            return int(result.ndim) - 1
         operands = [one for one in args if isinstance(one, torch.Tensor)]
         if not operands:
             return None
@@ -62,12 +62,12 @@ class ChannelAxes(TorchFunctionMode):
         # Whatever the function's arguments: done to sizes that say which axis they were.
         marks = torch.empty(tuple(range(1, before.ndim + 1)), device="meta")
         sizes = tuple(func(marks, *args[1:], **kwargs).shape)
-        return sizes.index(self._axis_of(before) + 1)
+        return int(sizes.index(self._axis_of(before) + 1))
 
     def _reshaped(self, before: torch.Tensor, result: torch.Tensor) -> int | None:
         axis, channels = self._axis_of(before), before.shape[self._axis_of(before)]
         last = axis == before.ndim - 1
         if last and result.shape[-1] == channels:
-            return result.ndim - 1
+            return int(result.ndim) - 1
         kept = result.ndim > 1 and result.shape[1] == channels
         return 1 if axis == 1 and kept else None

@@ -5,10 +5,10 @@ from typing import Any
 
 import torch
 
-from explainkit.engines.base import Place, Tap, Tensor
+from explainkit.engines.base import Tap, Tensor
 from explainkit.engines.torch import TorchEngine
 from explainkit.estimators.base import Anatomy, Explainer
-from explainkit.estimators.calls import Call
+from explainkit.estimators.calls import Call, Place
 from explainkit.estimators.documents import Input, Inputs, arrays_of
 from explainkit.estimators.torch_calls import FUNCTION_SUFFIX, ObservedModule, home_of
 from explainkit.estimators.torch_channels import ChannelAxes
@@ -58,7 +58,7 @@ class TorchExplainer(Explainer):
         functions = any(path.endswith(FUNCTION_SUFFIX) for path, _ in places)
         observed = ObservedModule(self.model, functions=functions)
 
-        def run(state: Any, docs: Any, tap: Tap) -> Any:
+        def run(_state: Any, docs: Any, tap: Tap) -> Any:
             def visit(call: Call) -> Any:
                 return tap(call.place, call.output) if call.place in places else call.output
 
@@ -69,7 +69,7 @@ class TorchExplainer(Explainer):
     def trace(self, docs: Any) -> Anatomy:
         observed, engine = ObservedModule(self.model, functions=True), self.engine
 
-        def look(state: Any, tensors: Any) -> Anatomy:
+        def look(_state: Any, tensors: Any) -> Anatomy:
             with ChannelAxes() as axes:
                 record = TorchRecord(engine, arrays_of(tensors), axes)
                 result = observed.run(tensors, record.visit)

@@ -40,7 +40,7 @@ def inferring() -> Iterator[None]:
     global _count  # noqa: PLW0603 - one attribute for the whole process
     with _lock:
         if _count == 0:
-            torch.nn.Module.training = _Training()  # type: ignore[assignment]
+            torch.nn.Module.training = _Training()
         _count += 1
     token = _inferring.set(True)
     try:
