@@ -150,7 +150,7 @@ def test_under_the_hood(model, doc, names):
 
 def test_another_model_explains_otherwise(model, doc):
     keras.utils.set_random_seed(0)
-    other = keras.applications.NASNetMobile(weights=None)
+    other = keras.applications.MobileNet(weights=None)
     one = explainkit.explain_prediction(model, doc, targets=243)
     two = explainkit.explain_prediction(other, doc, targets=243)
     assert one.targets[0].heatmap.shape == two.targets[0].heatmap.shape == (7, 7)

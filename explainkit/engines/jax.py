@@ -115,7 +115,13 @@ class JaxEngine(WatchingEngine):
         compiled = jax.jit(program)
         # Traced now, so that what is wrong with the program is told now.
         jax.eval_shape(compiled, *jax.tree.map(_stand_in, (state, *arguments)))
-        return lambda *arrays: jax.tree.map(np.asarray, compiled(*arrays))
+
+        def run(*arrays: Any) -> Any:
+            # Somebody may be tracing a function of their own.
+            with jax.ensure_compile_time_eval():
+                return jax.tree.map(np.asarray, compiled(*arrays))
+
+        return run
 
     def noting(self, log: OperationLog) -> AbstractContextManager[None]:
         return _watch(log)

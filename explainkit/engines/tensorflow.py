@@ -219,6 +219,20 @@ def _pull_back_each(
     else:
         columns = tf.one_hot(tf.range(count), count, dtype=scores.dtype)
         cotangents = tf.ones_like(scores) * columns[:, tf.newaxis]
-        stacked = tf.vectorized_map(pull, cotangents)
+        if _multiplies_stacks(scores.graph):
+            dtypes = [tensor.dtype for tensor in tensors]
+            stacked = tf.map_fn(pull, cotangents, fn_output_signature=dtypes)
+        else:
+            stacked = tf.vectorized_map(pull, cotangents)
         gradients = [tf.experimental.numpy.moveaxis(gradient, 0, 1) for gradient in stacked]
     return dict(zip(places, gradients, strict=True))
+
+
+def _multiplies_stacks(graph: tf.Graph) -> bool:
+    """Tell whether stacks of matrices are multiplied, as attention does.
+
+    Vectorized, they are multiplied with an axis to be broadcast, which TensorFlow
+    does wrongly in places: it writes beyond its memory and crashes (issues 117700
+    and 123109 of tensorflow/tensorflow). One score after the other, they are not.
+    """
+    return any(op.type.startswith(("BatchMatMul", "Einsum")) for op in graph.get_operations())

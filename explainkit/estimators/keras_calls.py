@@ -1,23 +1,17 @@
 """Run a Keras model, as it infers, under the eyes of a visitor."""
 
-import inspect
-import weakref
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import keras
 
 from explainkit.estimators.calls import NamedObservation, ObservedCalls, Visitor
+from explainkit.estimators.either_keras_calls import ObservedModel
 
 #: What is called in a Keras model: layers, and the operations of a Functional model.
 #: A layer is an operation too.
 _calls = ObservedCalls(keras.Layer, keras.Operation)
-
-
-def takes_training(model: Any) -> bool:
-    """Tell whether a model's `call` has an argument for training or inference."""
-    parameters = inspect.signature(model.call).parameters.values()
-    return any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 class _Explained(keras.Layer):
@@ -32,48 +26,33 @@ class _Explained(keras.Layer):
         super().__init__(name="explainkit", autocast=False, dtype="float32")
         self._run = run
 
+    def _open_name_scope(self) -> AbstractContextManager[None]:
+        # Variables that are made in here are the model's, and so are their paths.
+        return nullcontext()
+
     def call(self, docs: Any) -> Any:
         return self._run(docs)
 
 
-class ObservedModel:
-    """A model to be run, as it infers, under the eyes of a visitor.
-
-    It holds the model weakly, so that compiled programs do not keep it alive.
-    """
-
-    def __init__(self, model: Any) -> None:
-        self._model = weakref.ref(model)
-        self._mode = {"training": False} if takes_training(model) else {}
+class ObservedKerasModel(ObservedModel):
+    """A Keras 3 model to be run under the eyes of a visitor."""
 
     def build(self, docs: Any) -> None:
-        """Let layers that are built when they are first called be built now.
-
-        Keras calls what is inside them to do so, which is no run to be observed.
-        """
         model = self._get()
+
+        def built(docs: Any) -> Any:
+            model(docs, **self._mode)
+            return docs
+
         if not all(layer.built for layer in model._flatten_layers()):  # noqa: SLF001
-            with keras.StatelessScope():
-                _Explained(lambda docs: model(docs, **self._mode))(docs)
+            _Explained(built)(keras.tree.map_structure(_symbolic, docs))
 
     def run(self, state: Any, docs: Any, visit: Visitor) -> Any:
-        """Run the model once, and show each layer's output to the visitor.
-
-        The state holds values for the model's variables, or nothing where their own
-        will do. Keras's stateless scope sees to it that nothing the layers do, losses,
-        counters and moving averages included, is kept by the model.
-        """
-        model = self._get()
-
+        # Keras's stateless scope sees to it that nothing the layers do, losses, counters
+        # and moving averages included, is kept by the model.
         def observed(docs: Any) -> Any:
             with _calls.by(NamedObservation(visit)):
-                return model(docs, **self._mode)
+                return self.infer(docs)
 
-        with keras.StatelessScope(state_mapping=zip(model.variables, state, strict=False)):
+        with keras.StatelessScope(state_mapping=zip(self.model.variables, state, strict=False)):
             return _Explained(observed)(docs)
-
-    def _get(self) -> Any:
-        model = self._model()
-        if model is None:
-            raise ReferenceError("the model was deleted while it was being explained")
-        return model

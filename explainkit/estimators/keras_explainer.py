@@ -1,19 +1,14 @@
 """A Keras 3 model, seen as what can be asked of it."""
 
 import importlib
-from collections.abc import Callable, Collection, Hashable, Mapping
 from typing import Any
 
 import keras
 
-from explainkit.engines.base import Engine, Tap, Tensor
-from explainkit.estimators.base import Anatomy, Explainer
-from explainkit.estimators.calls import Call, Place
-from explainkit.estimators.documents import Input, Inputs, arrays_of
-from explainkit.estimators.keras_calls import ObservedModel
+from explainkit.engines.base import Engine
+from explainkit.estimators.either_keras import KerasLikeExplainer
+from explainkit.estimators.keras_calls import ObservedKerasModel
 from explainkit.estimators.keras_record import KerasRecord
-from explainkit.layers import LayerIndex
-from explainkit.targets import Output
 
 #: The engine for each backend of Keras.
 ENGINES = {
@@ -42,156 +37,26 @@ def engine_of_backend() -> Engine:
     return engine
 
 
-class KerasExplainer(Explainer):
+class KerasExplainer(KerasLikeExplainer):
     """Explanations of a `keras.Model`: Functional, Sequential or subclassed."""
 
+    tree = keras.tree
+    record = KerasRecord
+
     def __init__(self, model: keras.Model) -> None:
-        self.engine = engine_of_backend()
-        self.model = model
-        self.name = model.name
+        super().__init__(model, engine_of_backend())
 
-    def inputs(self) -> Inputs:
-        inputs = tuple(
-            Input(name, tuple(tensor.shape[1:]), tensor.dtype)
-            for name, tensor in self._declared_inputs().items()
-        )
-        named = isinstance(getattr(self.model, "input", None) if inputs else None, dict)
-        return Inputs(inputs or (Input("docs"),), keras.config.floatx(), named)
-
-    def _declared_inputs(self) -> dict[str, Any]:
-        """Name the symbolic inputs as the model's own documents would; none if it has none."""
-        declared = getattr(self.model, "inputs", None) or []
-        structure = getattr(self.model, "input", None) if declared else None
-        if isinstance(structure, dict):
-            return structure
-        # The name of an input is that of its layer; the tensor's own is arbitrary.
-        return {tensor._keras_history.operation.name: tensor for tensor in declared}  # noqa: SLF001
-
-    def blank_docs(self) -> Any:
-        declared = self._declared_inputs()
-        if not declared:
-            raise ValueError(
-                f"model '{self.name}' does not say what inputs it takes; give doc= an example"
-            )
-        specs = {
-            name: _Spec((None, *tensor.shape[1:]), tensor.dtype)
-            for name, tensor in declared.items()
-        }
-        return specs if len(specs) > 1 else next(iter(specs.values()))
-
-    def example(self) -> Any:
-        declared = self._declared_inputs()
-        if not declared or any(None in tensor.shape[1:] for tensor in declared.values()):
-            return None
-        return self.blank_docs()
-
-    def fingerprint(self) -> Hashable:
-        layers = self.model._flatten_layers(include_self=False)  # noqa: SLF001 - no public way
-        return tuple(
-            (
-                id(layer),
-                id(getattr(layer, "activation", None)),
-                layer.dtype_policy.name,  # the policy itself may be made anew at each look
-                getattr(layer, "lora_enabled", False),
-            )
-            for layer in layers
-        )
-
-    def state(self) -> Any:
-        if self.engine.reads_variables:
-            return ()
-        return tuple(variable.value for variable in self.model.variables)
-
-    def runner(self, places: Collection[Place]) -> Callable[[Any, Any, Tap], Any]:
-        observed = ObservedModel(self.model)
-
-        def run(state: Any, docs: Any, tap: Tap) -> Any:
-            def visit(call: Call) -> Any:
-                if call.place not in places:
-                    return call.output
-                tapped = tap(call.place, call.output)
-                mask = getattr(call.output, "_keras_mask", None)
-                if mask is not None and tapped is not call.output:
-                    tapped._keras_mask = mask  # noqa: SLF001 - as Keras's own layers do
-                return tapped
-
-            return observed.run(state, docs, visit)
-
-        return run
-
-    def trace(self, docs: Any) -> Anatomy:
-        observed, engine = ObservedModel(self.model), self.engine
-        declared = tuple(getattr(self.model, "output_names", None) or ())
-
-        def look(state: Any, tensors: Any) -> Anatomy:
-            observed.build(tensors)
-            record = KerasRecord(engine, arrays_of(tensors))
-            result = observed.run(state, tensors, record.visit)
-            flat = self.flatten(result)
-            before = [
-                engine.before_activation(one) if engine.is_floating(one) else (None, None)
-                for one in flat
-            ]
-            scores = [logits for logits, _ in before if logits is not None]
-            numbers = [i for i, (logits, _) in enumerate(before) if logits is not None]
-            return Anatomy(
-                index=LayerIndex(self.name, record.finish(scores, numbers)),
-                outputs=tuple(
-                    Output(name, None if logits is None else tuple(one.shape[1:]), activation)
-                    for name, one, (logits, activation) in zip(
-                        _output_names(result, flat, declared), flat, before, strict=True
-                    )
-                ),
-                logits=tuple(
-                    record.maker_of(logits, one)
-                    for one, (logits, _) in zip(flat, before, strict=True)
-                ),
-                channels_first=record.docs_channels_first,
-            )
-
-        return self.engine.trace(look, self.state(), docs)  # type: ignore[no-any-return]
+    def observed(self) -> ObservedKerasModel:
+        return ObservedKerasModel(self.model)
 
     @staticmethod
-    def flatten(outputs: Any) -> list[Tensor]:
-        return list(keras.tree.flatten(outputs))
+    def float_dtype() -> str:
+        return str(keras.config.floatx())
 
     @staticmethod
-    def pack(outputs: Any, tensors: list[Tensor]) -> Any:
-        # By identity, since Keras has not always packed in the order in which it flattens.
-        others = dict(zip(map(id, keras.tree.flatten(outputs)), tensors, strict=True))
-        return keras.tree.map_structure(lambda one: others[id(one)], outputs)
-
-    def layer_at(self, index: int) -> Any:
-        layers = self.model.layers
-        if not -len(layers) <= index < len(layers):
-            raise LookupError(f"no layer {index}; model '{self.name}' has {len(layers)} layers")
-        return layers[index]
+    def input_name(tensor: Any) -> str:
+        return str(tensor._keras_history.operation.name)  # noqa: SLF001 - no public way
 
     @staticmethod
     def is_layer(value: Any) -> bool:
         return isinstance(value, keras.Operation)
-
-
-def _output_names(result: Any, flat: list[Tensor], declared: tuple[str, ...]) -> tuple[str, ...]:
-    """Name the flattened outputs: by their keys in a dict, else as the model names them."""
-    count = len(flat)
-    if isinstance(result, Mapping) and len(result) == count:
-        keys = {id(one): key for key, one in result.items()}
-        if all(id(one) in keys for one in flat):
-            return tuple(str(keys[id(one)]) for one in flat)
-    if len(declared) != count:
-        declared = tuple(f"output_{i}" for i in range(count)) if count > 1 else ("output",)
-    # One head applied twice gives two outputs of one name.
-    repeated = {name for name in declared if declared.count(name) > 1}
-    return tuple(
-        f"{name}#{declared[:i].count(name)}" if name in repeated else name
-        for i, name in enumerate(declared)
-    )
-
-
-class _Spec:
-    """The shape and dtype of an array that nobody has made."""
-
-    def __init__(self, shape: tuple[int | None, ...], dtype: str) -> None:
-        self.shape = shape
-        self.dtype = dtype

@@ -12,6 +12,11 @@ def doc(seed=0, shape=(SIZE, SIZE, 3)):
     return np.random.default_rng(seed).normal(size=(1, *shape)).astype(np.float32)
 
 
+def said(model, doc, **mode):
+    """What a model says of a doc, as arrays of numpy."""
+    return keras.tree.map_structure(keras.ops.convert_to_numpy, model(doc, **mode))
+
+
 def body(data_format="channels_last", classes=CLASSES, activation="softmax"):
     """The layers of a small network, its last spatial one called "last"."""
     return [

@@ -11,15 +11,13 @@ import weakref
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from keras import layers
 
 from explainkit import explain_prediction, explain_predictions
-from explainkit.engines import tensorflow as engine_module
 from explainkit.estimators import base
 from explainkit.pictures import DocPicture
 
-from . import models
+from . import backend, models
 
 
 def state(model):
@@ -97,32 +95,41 @@ def test_an_explanation_changes_nothing(build, options):
     assert state(model) == before
 
 
+def test_a_model_that_an_explanation_builds_is_as_its_own_first_call_builds_it():
+    called, explained = models.subclassed(), models.subclassed()
+    called(models.doc())
+    explain_prediction(explained, models.doc())
+    assert [w.path for w in explained.weights] == [w.path for w in called.weights]
+    explained.set_weights(called.get_weights())
+    np.testing.assert_array_equal(
+        models.said(explained, models.doc(), training=False),
+        models.said(called, models.doc(), training=False),
+    )
+
+
+@pytest.mark.parametrize("build", [models.functional, models.subclassed])
+def test_an_explanation_amid_somebodys_own_function_is_the_same(build):
+    if backend.NAME == "jax" and build is models.subclassed:
+        pytest.skip("no Keras model can be built while JAX traces: its weights would be tracers")
+    model, doc = build(), models.doc()
+    one = backend.amid_somebodys_own(lambda: explain_prediction(model, doc, targets=0)).targets[0]
+    other = explain_prediction(model, doc, targets=0).targets[0]
+    np.testing.assert_allclose(one.map, other.map, rtol=1e-5, atol=1e-7)
+    assert one.score == pytest.approx(other.score, rel=1e-5)
+
+
 class Stumbles(layers.Layer):
     """Raises while the model is traced, or while it runs, or on the way back."""
 
     stage = None
 
     def call(self, x):
-        if self.stage == "trace":
-            raise RuntimeError("stumbled")
-
-        @tf.custom_gradient
-        def forward_and_back(x):
-            def back(upstream):
-                if Stumbles.stage == "backward trace":
-                    raise RuntimeError("stumbled")
-                return tf.py_function(self._stumble, ["backward", upstream], tf.float32)
-
-            went = tf.py_function(self._stumble, ["forward", x], tf.float32)
-            return tf.ensure_shape(went, x.shape), back
-
-        return forward_and_back(x)
+        return backend.stumbling(x, self._stumble)
 
     @staticmethod
-    def _stumble(stage, x):
-        if stage.numpy().decode() == Stumbles.stage:
+    def _stumble(stage):
+        if stage == Stumbles.stage:
             raise RuntimeError("stumbled")
-        return x
 
 
 @pytest.mark.parametrize("stage", ["trace", "backward trace", "forward", "backward"])
@@ -174,12 +181,12 @@ def models_copy(model):
 
 def test_other_threads_use_models_while_one_is_being_traced():
     model, doc = models.functional(), models.doc()
-    expected = np.asarray(model(doc))
+    expected = models.said(model, doc)
     stop, wrong = threading.Event(), []
 
     def use():
         while not stop.is_set():
-            if not np.array_equal(np.asarray(model(doc)), expected):
+            if not np.array_equal(models.said(model, doc), expected):
                 wrong.append(1)
 
     thread = threading.Thread(target=use)
@@ -193,20 +200,23 @@ def test_other_threads_use_models_while_one_is_being_traced():
     assert not wrong
 
 
+@backend.not_on_torch
 def test_asking_again_traces_nothing(monkeypatch):
     model = models.functional()
+    docs = np.concatenate([models.doc(i) for i in range(7)])
     traced = []
-    observe = engine_module.TensorFlowEngine.pull_back
+    observe = backend.ENGINE.pull_back
     monkeypatch.setattr(
-        engine_module.TensorFlowEngine,
-        "pull_back",
-        lambda self, run: traced.append(1) or observe(self, run),
+        backend.ENGINE, "pull_back", lambda self, run: traced.append(1) or observe(self, run)
     )
     explain_prediction(model, models.doc(), targets=0)
+    if backend.NAME == "jax":  # which compiles once for each number of docs
+        list(explain_predictions(model, docs, targets=0))
     count = len(traced)
+    assert count
     for target in range(models.CLASSES):
         explain_prediction(model, models.doc(target), targets=target)
-    list(explain_predictions(model, np.concatenate([models.doc(i) for i in range(7)]), targets=1))
+    list(explain_predictions(model, docs, targets=1))
     assert len(traced) == count
 
 
@@ -286,17 +296,36 @@ def test_so_is_one_that_its_own_targets_hold():
     assert gone() is None
 
 
+def second_unit():
+    return lambda outputs: outputs[:, 1]
+
+
 def test_a_function_made_anew_in_a_loop_is_traced_once(monkeypatch):
     model, traced = models.functional(), []
-    compile_ = engine_module.TensorFlowEngine.compile
+    compile_ = backend.ENGINE.compile
     monkeypatch.setattr(
-        engine_module.TensorFlowEngine,
+        backend.ENGINE,
         "compile",
         lambda self, *arguments: traced.append(1) or compile_(self, *arguments),
     )
     for i in range(5):
-        explain_prediction(model, models.doc(i), targets=lambda outputs: outputs[:, 1])
+        explain_prediction(model, models.doc(i), targets=second_unit())
     assert len(traced) == 1
+
+
+def test_nor_is_the_first_of_them_missed_where_more_docs_are_traced_anew(monkeypatch):
+    model, sizes = models.functional(), []
+    explain_prediction(model, models.doc(), targets=second_unit())
+    gc.collect()
+    explain = base.Explainer.explain
+    monkeypatch.setattr(
+        base.Explainer,
+        "explain",
+        lambda self, docs, *rest: sizes.append(len(docs)) or explain(self, docs, *rest),
+    )
+    docs = np.concatenate([models.doc(i) for i in range(7)])
+    list(explain_predictions(model, docs, targets=second_unit()))
+    assert sizes == [7]  # and not doc by doc, as after a failure
 
 
 def test_one_record_does_not_keep_its_batch():

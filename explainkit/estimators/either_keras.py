@@ -1,0 +1,189 @@
+"""What Keras 3 and Keras 2 models have in common, seen as what can be asked of them."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from explainkit.engines.base import Engine, Tap, Tensor
+from explainkit.estimators.base import Anatomy, Explainer
+from explainkit.estimators.calls import Call, Place
+from explainkit.estimators.documents import Input, Inputs, arrays_of
+from explainkit.estimators.either_keras_calls import ObservedModel
+from explainkit.estimators.either_keras_record import KerasLikeRecord
+from explainkit.layers import LayerIndex
+from explainkit.targets import Output
+
+
+class KerasLikeExplainer(Explainer):
+    """Explanations of a model of some Keras: Functional, Sequential or subclassed."""
+
+    #: What flattens and maps nested outputs as the model's Keras does.
+    tree: ClassVar[Any]
+    #: Makes the record of a run.
+    record: ClassVar[Callable[[Engine, Sequence[Tensor]], KerasLikeRecord]]
+
+    def __init__(self, model: Any, engine: Engine) -> None:
+        self.engine = engine
+        self.model = model
+        self.name = model.name
+
+    @abstractmethod
+    def observed(self) -> ObservedModel:
+        """Give the model as one that can be run under the eyes of a visitor."""
+
+    @staticmethod
+    @abstractmethod
+    def float_dtype() -> str:
+        """Tell what double precision is made where the model does not say."""
+
+    @staticmethod
+    @abstractmethod
+    def input_name(tensor: Any) -> str:
+        """Name a symbolic input by its layer; the tensor's own name is arbitrary."""
+
+    def inputs(self) -> Inputs:
+        inputs = tuple(
+            Input(name, tuple(tensor.shape[1:]), _dtype_name(tensor))
+            for name, tensor in self._declared_inputs().items()
+        )
+        named = isinstance(getattr(self.model, "input", None) if inputs else None, dict)
+        return Inputs(inputs or (Input("docs"),), self.float_dtype(), named)
+
+    def _declared_inputs(self) -> dict[str, Any]:
+        """Name the symbolic inputs as the model's own documents would; none if it has none."""
+        declared = getattr(self.model, "inputs", None) or []
+        structure = getattr(self.model, "input", None) if declared else None
+        if isinstance(structure, dict):
+            return structure
+        return {self.input_name(tensor): tensor for tensor in declared}
+
+    def blank_docs(self) -> Any:
+        declared = self._declared_inputs()
+        if not declared:
+            raise ValueError(
+                f"model '{self.name}' does not say what inputs it takes; give doc= an example"
+            )
+        specs = {
+            name: _Spec((None, *tensor.shape[1:]), _dtype_name(tensor))
+            for name, tensor in declared.items()
+        }
+        return specs if len(specs) > 1 else next(iter(specs.values()))
+
+    def example(self) -> Any:
+        declared = self._declared_inputs()
+        if not declared or any(None in tensor.shape[1:] for tensor in declared.values()):
+            return None
+        return self.blank_docs()
+
+    def fingerprint(self) -> Hashable:
+        layers = self.model._flatten_layers(include_self=False)  # noqa: SLF001 - no public way
+        return tuple(
+            (
+                id(layer),
+                id(getattr(layer, "activation", None)),
+                layer.dtype_policy.name,  # the policy itself may be made anew at each look
+                getattr(layer, "lora_enabled", False),
+            )
+            for layer in layers
+        )
+
+    def state(self) -> Any:
+        if self.engine.reads_variables:
+            return ()
+        return tuple(variable.value for variable in self.model.variables)
+
+    def runner(self, places: Collection[Place]) -> Callable[[Any, Any, Tap], Any]:
+        observed = self.observed()
+
+        def run(state: Any, docs: Any, tap: Tap) -> Any:
+            def visit(call: Call) -> Any:
+                if call.place not in places:
+                    return call.output
+                tapped = tap(call.place, call.output)
+                mask = getattr(call.output, "_keras_mask", None)
+                if mask is not None and tapped is not call.output:
+                    tapped._keras_mask = mask  # noqa: SLF001 - as Keras's own layers do
+                return tapped
+
+            return observed.run(state, docs, visit)
+
+        return run
+
+    def trace(self, docs: Any) -> Anatomy:
+        observed, engine, begin = self.observed(), self.engine, type(self).record
+        declared = tuple(getattr(self.model, "output_names", None) or ())
+
+        def look(state: Any, tensors: Any) -> Anatomy:
+            observed.build(tensors)
+            record = begin(engine, arrays_of(tensors))
+            result = observed.run(state, tensors, record.visit)
+            flat = self.flatten(result)
+            before = [
+                engine.before_activation(one) if engine.is_floating(one) else (None, None)
+                for one in flat
+            ]
+            scores = [logits for logits, _ in before if logits is not None]
+            numbers = [i for i, (logits, _) in enumerate(before) if logits is not None]
+            return Anatomy(
+                index=LayerIndex(self.name, record.finish(scores, numbers)),
+                outputs=tuple(
+                    Output(name, None if logits is None else tuple(one.shape[1:]), activation)
+                    for name, one, (logits, activation) in zip(
+                        _output_names(result, flat, declared), flat, before, strict=True
+                    )
+                ),
+                logits=tuple(
+                    record.maker_of(logits, one)
+                    for one, (logits, _) in zip(flat, before, strict=True)
+                ),
+                channels_first=record.docs_channels_first,
+            )
+
+        if not self.engine.reads_variables:
+            observed.build(docs)  # the state is that of a model that is built
+        return self.engine.trace(look, self.state(), docs)  # type: ignore[no-any-return]
+
+    @classmethod
+    def flatten(cls, outputs: Any) -> list[Tensor]:
+        return list(cls.tree.flatten(outputs))
+
+    @classmethod
+    def pack(cls, outputs: Any, tensors: list[Tensor]) -> Any:
+        # By identity, since Keras has not always packed in the order in which it flattens.
+        others = dict(zip(map(id, cls.tree.flatten(outputs)), tensors, strict=True))
+        return cls.tree.map_structure(lambda one: others[id(one)], outputs)
+
+    def layer_at(self, index: int) -> Any:
+        layers = self.model.layers
+        if not -len(layers) <= index < len(layers):
+            raise LookupError(f"no layer {index}; model '{self.name}' has {len(layers)} layers")
+        return layers[index]
+
+
+def _output_names(result: Any, flat: list[Tensor], declared: tuple[str, ...]) -> tuple[str, ...]:
+    """Name the flattened outputs: by their keys in a dict, else as the model names them."""
+    count = len(flat)
+    if isinstance(result, Mapping) and len(result) == count:
+        keys = {id(one): key for key, one in result.items()}
+        if all(id(one) in keys for one in flat):
+            return tuple(str(keys[id(one)]) for one in flat)
+    if len(declared) != count:
+        declared = tuple(f"output_{i}" for i in range(count)) if count > 1 else ("output",)
+    # One head applied twice gives two outputs of one name.
+    repeated = {name for name in declared if declared.count(name) > 1}
+    return tuple(
+        f"{name}#{declared[:i].count(name)}" if name in repeated else name
+        for i, name in enumerate(declared)
+    )
+
+
+def _dtype_name(tensor: Any) -> str:
+    return str(getattr(tensor.dtype, "name", tensor.dtype))
+
+
+class _Spec:
+    """The shape and dtype of an array that nobody has made."""
+
+    def __init__(self, shape: tuple[int | None, ...], dtype: str) -> None:
+        self.shape = shape
+        self.dtype = dtype
