@@ -41,6 +41,7 @@ class Supported:
 
 SUPPORTED = (
     Supported("keras", "explainkit.estimators.keras", "keras.Model (Keras 3)", "tensorflow"),
+    Supported("tf_keras", "explainkit.estimators.tf_keras", "tf_keras.Model (Keras 2)", "tf_keras"),
     Supported("torch", "explainkit.estimators.torch", "torch.nn.Module", "torch"),
 )
 
@@ -239,7 +240,8 @@ def _unsupported(estimator: Any) -> str:
     known += [
         f"{registered.__module__}.{registered.__qualname__}"
         for registered in explain_prediction.registry
-        if registered is not object and not registered.__module__.startswith(("keras.",))
+        if registered is not object
+        and not registered.__module__.startswith(("keras.", "tf_keras."))
     ]
     hint = "; give an instance, not the class" if isinstance(estimator, type) else ""
     hint = "; load the model first" if isinstance(estimator, str) else hint

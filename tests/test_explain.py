@@ -1,6 +1,7 @@
 """The doors: what is supported, what is refused, and how plug-ins come in."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import explainkit
 from explainkit import Explanation, explain_prediction, explain_predictions
 
 ROOT = Path(__file__).parents[1]
+TESTS = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
 
 
 def run(code, **environment):
@@ -32,6 +34,7 @@ def test_importing_explainkit_loads_no_framework():
         import sys, explainkit
         explainkit.explain_prediction, explainkit.show_prediction, explainkit.format_as_image
         explainkit.formatters, explainkit.inspection, explainkit.scenes
+        import explainkit.testing
         heavy = {"tensorflow", "keras", "jax", "torch", "matplotlib", "pandas", "IPython", "typer"}
         print(sorted(heavy & set(sys.modules)))
     """)
@@ -126,6 +129,21 @@ def test_a_plug_in_is_found_by_its_entry_point(plugin):
         PYTHONPATH=str(plugin),
     )
     assert "explainkit_linear.model.LinearModel" in ran.stdout, ran.stderr
+
+
+def test_the_example_plug_in_keeps_the_contract_as_its_tests_and_contributing_say(plugin, tmp_path):
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    section = text[text.index("## Testing a plug-in") :]
+    shown = tmp_path / "test_shown.py"
+    shown.write_text(re.findall(r"```python\n(.*?)```", section, re.DOTALL)[0])
+    ran = subprocess.run(
+        [*TESTS, ROOT / "examples/plugin/tests", shown],
+        env={**os.environ, "PYTHONPATH": str(plugin)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stdout
 
 
 @pytest.mark.parametrize("error", ["ModuleNotFoundError", "RuntimeError: needs a card"])

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import attrs
 
+from explainkit.cli import keras2
 from explainkit.cli.shell import CommandError, UsageError, in_words_of_a_shell
 from explainkit.suggestions import did_you_mean
 
@@ -135,21 +136,34 @@ def load_file(path: Path, weights: Path | None = None) -> Any:
             f"{path} cannot be loaded as a model: it is cut off, or never was a .keras file, which "
             "is a zip archive"
         )
-    keras = import_keras()
+    model = _load(path)
+    if weights is not None:
+        with _reading(weights, model):
+            model.load_weights(weights)
+    return model
+
+
+def _load(path: Path) -> Any:
     try:
-        model = keras.models.load_model(path, compile=False, safe_mode=True)
+        return import_keras().models.load_model(path, compile=False, safe_mode=True)
     except _LOADING as error:
-        if "safe_mode" in str(error) or "unsafe_deserialization" in str(error):
+        version = keras2.read_version(path)
+        if _is_of_code(error) or (version is not None and keras2.holds_code(path)):
             raise CommandError(
                 f"{path} holds Python code, as in a Lambda layer, and code out of a file is not "
                 "run here (Keras's safe mode); if you trust it, load it in Python and give it to "
                 "explainkit.explain_prediction"
             ) from error
+        if version is None:
+            raise CommandError(f"{path} cannot be loaded as a model: {_brief(error)}") from error
+    try:
+        return keras2.load_file(path, version)
+    except _LOADING as error:
         raise CommandError(f"{path} cannot be loaded as a model: {_brief(error)}") from error
-    if weights is not None:
-        with _reading(weights, model):
-            model.load_weights(weights)
-    return model
+
+
+def _is_of_code(error: BaseException) -> bool:
+    return "safe_mode" in str(error) or "unsafe_deserialization" in str(error)
 
 
 def build_named(named: Named, weights: Path | None) -> Any:

@@ -1,8 +1,9 @@
 """Callables as keys of what was compiled for them."""
 
+import builtins
 import weakref
 from collections.abc import Callable, Hashable
-from types import CodeType, FunctionType, MethodType, ModuleType, NoneType
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType, NoneType
 from typing import Any
 
 #: What cannot change behind a function's back.
@@ -23,9 +24,9 @@ class CallableKey:
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        self._reference = _reference_to(function)
         meaning = _meaning_of(function)
         self._lives_on = meaning is not None
+        self._reference = _twin_of(function) if self._lives_on else _reference_to(function)
         self._identity = _identity_of(function) if meaning is None else meaning
 
     def get(self) -> Any:
@@ -49,6 +50,24 @@ def _reference_to(function: Callable[..., Any]) -> Callable[[], Any]:
         return weakref.ref(function)
     except TypeError:  # of a class with slots that leave no place for weak references
         return lambda: function
+
+
+def _twin_of(function: Any) -> Callable[[], Any]:
+    """Keep what a function of plain values does now, and nothing else that is near it.
+
+    Programs that are run or traced again still need it when the function is gone, or
+    when its variables, such as a loop's, have other values.
+    """
+    names = function.__globals__
+    used = {name: names[name] for name in function.__code__.co_names if name in names}
+    twin = FunctionType(
+        function.__code__,
+        {"__builtins__": names.get("__builtins__", builtins), **used},
+        function.__name__,
+        function.__defaults__,
+        function.__closure__ and tuple(CellType(c.cell_contents) for c in function.__closure__),
+    )
+    return lambda: twin
 
 
 def _identity_of(function: Callable[..., Any]) -> Hashable:

@@ -13,6 +13,7 @@ import numpy as np
 from jax.extend import core
 
 from explainkit.engines.base import Place, PulledBack, Run, Tensor, UnreachableTapError
+from explainkit.engines.nested import leaves, mapped
 from explainkit.engines.operations import OperationLog, WatchingEngine
 
 #: Functions that are several operations, of which no single one is the activation.
@@ -97,16 +98,20 @@ class JaxEngine(WatchingEngine):
 
     def trace(self, program: Callable[..., Any], state: Any, *arguments: Any) -> Any:
         said: list[Any] = []
+        given = (state, *arguments)
 
-        def traced(*tensors: Any) -> None:
+        def traced(tensors: list[Any]) -> None:
+            # JAX would give dicts back with their keys sorted, which are inputs in order.
+            following = iter(tensors)
+            structured = mapped(lambda _: next(following), given)
             token = _level.set(core.get_opaque_trace_state(convention="flax"))
             try:
                 with self.watching():
-                    said.append(program(*tensors))
+                    said.append(program(*structured))
             finally:
                 _level.reset(token)
 
-        jax.eval_shape(traced, *jax.tree.map(_stand_in, (state, *arguments), is_leaf=_has_shape))
+        jax.eval_shape(traced, [_stand_in(one) for one in leaves(given)])
         return said[-1]
 
     def compile(
@@ -168,10 +173,6 @@ class JaxEngine(WatchingEngine):
 
     def is_floating(self, value: Any) -> bool:
         return isinstance(value, jax.Array) and bool(jnp.issubdtype(value.dtype, jnp.floating))
-
-
-def _has_shape(value: Any) -> bool:
-    return hasattr(value, "shape")
 
 
 def _check_reached(

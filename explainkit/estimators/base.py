@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from explainkit.engines.base import Engine, Tap, Tensor, UnreachableTapError
 from explainkit.engines.cache import WeakCache
 from explainkit.engines.callable_key import CallableKey
+from explainkit.estimators.anatomy import Anatomy
 from explainkit.estimators.calls import Place
 from explainkit.estimators.documents import Inputs, arrays_of
 from explainkit.estimators.mattering import last_that_matters
@@ -28,33 +29,10 @@ from explainkit.methods.base import Method, TapPoint
 from explainkit.methods.heatmap import heatmap_of
 from explainkit.methods.scoring import ClassScores, Scored
 from explainkit.pictures import DocPicture
-from explainkit.targets import Chosen, Output, TargetSpace
+from explainkit.targets import Chosen, TargetSpace
 
 #: What was traced and compiled, for every model that was explained and lives.
 cache = WeakCache()
-
-
-@attrs.frozen
-class Anatomy:
-    """What one run of a model on stand-ins has shown.
-
-    Attributes
-    ----------
-    index : LayerIndex
-        The layers that ran.
-    outputs : tuple of Output
-        The outputs, flattened.
-    logits : tuple of (LayerCall or None)
-        For each output, the layer that worked out its scores before a final
-        softmax or sigmoid.
-    channels_first : bool
-        Whether the documents have their channels before the spatial axes.
-    """
-
-    index: LayerIndex
-    outputs: tuple[Output, ...]
-    logits: tuple[LayerCall | None, ...]
-    channels_first: bool
 
 
 @attrs.frozen

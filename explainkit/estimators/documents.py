@@ -201,7 +201,10 @@ class Inputs:
             )
         try:
             array = np.asarray(_on_the_host(doc) if hasattr(doc, "detach") else doc)
-        except NotImplementedError:
+        except (NotImplementedError, TypeError) as error:
+            # TensorFlow and PyTorch say the former, JAX a TypeError of its own.
+            if isinstance(error, TypeError) and "Tracer" not in type(error).__name__:
+                raise
             raise TypeError(
                 f"{what} is a tensor without numbers, of a function that is being traced; "
                 "explain outside of it"
@@ -220,22 +223,21 @@ def arrays_of(docs: Any) -> list[NDArray[Any]]:
     return list(docs) if isinstance(docs, list | tuple) else [docs]
 
 
+def rearranged(docs: Any, arrays: Sequence[Any]) -> Any:
+    """Put other arrays into the structure of a batch of documents."""
+    if isinstance(docs, Mapping):
+        return dict(zip(docs, arrays, strict=True))
+    return list(arrays) if isinstance(docs, list | tuple) else arrays[0]
+
+
 def rows_of(docs: Any, rows: Any) -> Any:
     """Take some documents out of a batch, whatever its structure."""
-    if isinstance(docs, Mapping):
-        return {key: array[rows] for key, array in docs.items()}
-    if isinstance(docs, list | tuple):
-        return [array[rows] for array in docs]
-    return docs[rows]
+    return rearranged(docs, [array[rows] for array in arrays_of(docs)])
 
 
 def blank_like(docs: Any) -> Any:
     """Make documents of the same shapes and dtypes that show nothing."""
-    if isinstance(docs, Mapping):
-        return {key: np.zeros_like(array) for key, array in docs.items()}
-    if isinstance(docs, list | tuple):
-        return [np.zeros_like(array) for array in docs]
-    return np.zeros_like(docs)
+    return rearranged(docs, [np.zeros_like(array) for array in arrays_of(docs)])
 
 
 def noise_like(docs: Any) -> Any:
@@ -243,10 +245,7 @@ def noise_like(docs: Any) -> Any:
     arrays = arrays_of(docs)
     if any(None in array.shape[1:] for array in arrays):
         return None
-    made = iter([_noise(array.shape[1:], np.dtype(array.dtype)) for array in arrays])
-    if isinstance(docs, Mapping):
-        return {key: next(made) for key in docs}
-    return list(made) if isinstance(docs, list | tuple) else next(made)
+    return rearranged(docs, [_noise(one.shape[1:], np.dtype(one.dtype)) for one in arrays])
 
 
 def _noise(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -261,11 +260,8 @@ def joined(docs: Iterable[Any]) -> Any:
     first = batches[0]
     if len(batches) == 1:
         return first
-    if isinstance(first, Mapping):
-        return {key: np.concatenate([batch[key] for batch in batches]) for key in first}
-    if isinstance(first, list | tuple):
-        return [np.concatenate(arrays) for arrays in zip(*batches, strict=True)]
-    return np.concatenate(batches)
+    columns = zip(*map(arrays_of, batches), strict=True)
+    return rearranged(first, [np.concatenate(arrays) for arrays in columns])
 
 
 def _rank(spec: Input) -> int:

@@ -1,17 +1,19 @@
 """What Keras 3 and Keras 2 models have in common, seen as what can be asked of them."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping
 from typing import Any, ClassVar
 
+import attrs
+
 from explainkit.engines.base import Engine, Tap, Tensor
-from explainkit.estimators.base import Anatomy, Explainer
+from explainkit.estimators.anatomy import Anatomy, anatomy_of
+from explainkit.estimators.base import Explainer
 from explainkit.estimators.calls import Call, Place
-from explainkit.estimators.documents import Input, Inputs, arrays_of
+from explainkit.estimators.documents import Input, Inputs, arrays_of, rearranged
 from explainkit.estimators.either_keras_calls import ObservedModel
 from explainkit.estimators.either_keras_record import KerasLikeRecord
-from explainkit.layers import LayerIndex
-from explainkit.targets import Output
+from explainkit.estimators.open_sizes import SIZES, Spec, opened
 
 
 class KerasLikeExplainer(Explainer):
@@ -19,8 +21,8 @@ class KerasLikeExplainer(Explainer):
 
     #: What flattens and maps nested outputs as the model's Keras does.
     tree: ClassVar[Any]
-    #: Makes the record of a run.
-    record: ClassVar[Callable[[Engine, Sequence[Tensor]], KerasLikeRecord]]
+    #: The record of a run.
+    record: ClassVar[type[KerasLikeRecord]]
 
     def __init__(self, model: Any, engine: Engine) -> None:
         self.engine = engine
@@ -64,7 +66,7 @@ class KerasLikeExplainer(Explainer):
                 f"model '{self.name}' does not say what inputs it takes; give doc= an example"
             )
         specs = {
-            name: _Spec((None, *tensor.shape[1:]), _dtype_name(tensor))
+            name: Spec((None, *tensor.shape[1:]), _dtype_name(tensor))
             for name, tensor in declared.items()
         }
         return specs if len(specs) > 1 else next(iter(specs.values()))
@@ -110,6 +112,16 @@ class KerasLikeExplainer(Explainer):
         return run
 
     def trace(self, docs: Any) -> Anatomy:
+        if self.engine.takes_open_sizes or not any(one.is_open for one in _specs(docs)):
+            return self._trace(docs)
+        once, again = (
+            self._trace(rearranged(docs, [one.closed(size) for one in _specs(docs)]))
+            for size in SIZES
+        )
+        index = attrs.evolve(once.index, calls=opened(once.index.calls, again.index.calls))
+        return attrs.evolve(once, index=index)
+
+    def _trace(self, docs: Any) -> Anatomy:
         observed, engine, begin = self.observed(), self.engine, type(self).record
         declared = tuple(getattr(self.model, "output_names", None) or ())
 
@@ -118,26 +130,8 @@ class KerasLikeExplainer(Explainer):
             record = begin(engine, arrays_of(tensors))
             result = observed.run(state, tensors, record.visit)
             flat = self.flatten(result)
-            before = [
-                engine.before_activation(one) if engine.is_floating(one) else (None, None)
-                for one in flat
-            ]
-            scores = [logits for logits, _ in before if logits is not None]
-            numbers = [i for i, (logits, _) in enumerate(before) if logits is not None]
-            return Anatomy(
-                index=LayerIndex(self.name, record.finish(scores, numbers)),
-                outputs=tuple(
-                    Output(name, None if logits is None else tuple(one.shape[1:]), activation)
-                    for name, one, (logits, activation) in zip(
-                        _output_names(result, flat, declared), flat, before, strict=True
-                    )
-                ),
-                logits=tuple(
-                    record.maker_of(logits, one)
-                    for one, (logits, _) in zip(flat, before, strict=True)
-                ),
-                channels_first=record.docs_channels_first,
-            )
+            names = _output_names(result, flat, declared)
+            return anatomy_of(engine, self.name, record, zip(names, flat, strict=True))
 
         if not self.engine.reads_variables:
             observed.build(docs)  # the state is that of a model that is built
@@ -181,9 +175,5 @@ def _dtype_name(tensor: Any) -> str:
     return str(getattr(tensor.dtype, "name", tensor.dtype))
 
 
-class _Spec:
-    """The shape and dtype of an array that nobody has made."""
-
-    def __init__(self, shape: tuple[int | None, ...], dtype: str) -> None:
-        self.shape = shape
-        self.dtype = dtype
+def _specs(docs: Any) -> list[Spec]:
+    return [Spec(tuple(one.shape), str(one.dtype)) for one in arrays_of(docs)]

@@ -39,6 +39,11 @@ class ObservedModel(ABC):
         """Let layers that are built when they are first called be built now.
 
         Keras calls what is inside them to do so, which is no run to be observed.
+
+        Parameters
+        ----------
+        docs
+            Arrays, or what has a shape and a dtype, in the model's own structure.
         """
 
     @abstractmethod

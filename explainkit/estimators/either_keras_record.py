@@ -21,8 +21,14 @@ def handing_on(layers: Any) -> tuple[type, ...]:
     layers : module
         The layers of some Keras.
     """
-    ranked = ("ZeroPadding", "Cropping", "UpSampling", "SpatialDropout")
-    ranked += ("MaxPooling", "AveragePooling")
+    ranked = (
+        "AveragePooling",
+        "Cropping",
+        "MaxPooling",
+        "SpatialDropout",
+        "UpSampling",
+        "ZeroPadding",
+    )
     others = (
         "AlphaDropout",
         "Dropout",

@@ -38,13 +38,12 @@ class ObservedKerasModel(ObservedModel):
     """A Keras 3 model to be run under the eyes of a visitor."""
 
     def build(self, docs: Any) -> None:
-        model = self._get()
-
+        # As for a symbolic call: variables must not be made of a trace's own tensors.
         def built(docs: Any) -> Any:
-            model(docs, **self._mode)
+            self.infer(docs)
             return docs
 
-        if not all(layer.built for layer in model._flatten_layers()):  # noqa: SLF001
+        if not self.is_built():
             _Explained(built)(keras.tree.map_structure(_symbolic, docs))
 
     def run(self, state: Any, docs: Any, visit: Visitor) -> Any:
@@ -56,3 +55,7 @@ class ObservedKerasModel(ObservedModel):
 
         with keras.StatelessScope(state_mapping=zip(self.model.variables, state, strict=False)):
             return _Explained(observed)(docs)
+
+
+def _symbolic(array: Any) -> keras.KerasTensor:
+    return keras.KerasTensor(tuple(array.shape), array.dtype)

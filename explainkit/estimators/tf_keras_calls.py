@@ -27,13 +27,17 @@ class _Observation(NamedObservation):
         # documents, from within its `call`: that is no run.
         if self._building:
             return original(layer, *args, **kwargs)
-        if any(map(tf_keras.backend.is_keras_tensor, tf.nest.flatten((args, kwargs)))):
+        if any(map(_is_symbolic, tf.nest.flatten((args, kwargs)))):
             self._building = True
             try:
                 return original(layer, *args, **kwargs)
             finally:
                 self._building = False
         return super().call(layer, original, args, kwargs)
+
+
+def _is_symbolic(argument: Any) -> bool:
+    return tf.is_tensor(argument) and bool(tf_keras.backend.is_keras_tensor(argument))
 
 
 def _unchanged(metric: Any) -> Any:

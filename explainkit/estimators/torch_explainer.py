@@ -7,15 +7,14 @@ import torch
 
 from explainkit.engines.base import Tap, Tensor
 from explainkit.engines.torch import TorchEngine
-from explainkit.estimators.base import Anatomy, Explainer
+from explainkit.estimators.anatomy import Anatomy, anatomy_of
+from explainkit.estimators.base import Explainer
 from explainkit.estimators.calls import Call, Place
 from explainkit.estimators.documents import Input, Inputs, arrays_of
 from explainkit.estimators.torch_calls import FUNCTION_SUFFIX, ObservedModule, home_of
 from explainkit.estimators.torch_channels import ChannelAxes
 from explainkit.estimators.torch_outputs import named_tensors, with_tensors
 from explainkit.estimators.torch_record import TorchRecord
-from explainkit.layers import LayerIndex
-from explainkit.targets import Output
 
 
 class TorchExplainer(Explainer):
@@ -73,25 +72,7 @@ class TorchExplainer(Explainer):
             with ChannelAxes() as axes:
                 record = TorchRecord(engine, arrays_of(tensors), axes)
                 result = observed.run(tensors, record.visit)
-            named = named_tensors(result)
-            before = [
-                engine.before_activation(one) if engine.is_floating(one) else (None, None)
-                for _, one in named
-            ]
-            scores = [logits for logits, _ in before if logits is not None]
-            numbers = [i for i, (logits, _) in enumerate(before) if logits is not None]
-            return Anatomy(
-                index=LayerIndex(self.name, record.finish(scores, numbers), record.separator),
-                outputs=tuple(
-                    Output(name, None if logits is None else tuple(one.shape[1:]), activation)
-                    for (name, one), (logits, activation) in zip(named, before, strict=True)
-                ),
-                logits=tuple(
-                    record.maker_of(logits, one)
-                    for (_, one), (logits, _) in zip(named, before, strict=True)
-                ),
-                channels_first=record.docs_channels_first,
-            )
+            return anatomy_of(engine, self.name, record, named_tensors(result))
 
         try:
             return self.engine.trace(look, (), docs)  # type: ignore[no-any-return]

@@ -38,6 +38,17 @@ def test_what_may_change_unseen_is_told_by_identity():
     assert CallableKey(one) != CallableKey(other)
 
 
+def test_functions_of_plain_values_outlive_themselves_and_what_they_refer_to(monkeypatch):
+    in_a_loop = [CallableKey(lambda outputs: outputs + i) for i in range(3)]  # noqa: B023
+    gc.collect()
+    assert [key.get()(10) for key in in_a_loop] == [10, 11, 12]
+    key = CallableKey(global_reader())
+    monkeypatch.setitem(globals(), "LEVEL", 2)
+    assert key.get()(10) == 11
+    key = CallableKey(lambda outputs, by=5: max(outputs, by))
+    assert (key.get()(3), key.get().__name__) == (5, "<lambda>")
+
+
 class Scorer:
     __hash__ = None
 

@@ -209,6 +209,13 @@ def test_docs_may_be_nested(engine):
     np.testing.assert_allclose(summed, docs.sum(2) + docs[:, :, 0], rtol=1e-5)
 
 
+def test_nested_docs_keep_their_order_in_a_trace(engine):
+    docs, _ = make(1)
+    arguments = {"b": docs, "a": [docs[:, 0], docs[:, 0, 0]]}
+    told = engine.trace(lambda _, d: (list(d), [x.ndim for x in d["a"]]), (), arguments)
+    assert told == (["b", "a"], [2, 1])
+
+
 def test_trace_says_what_the_program_says_and_computes_nothing(engine):
     class Unmade:
         shape = (None, P, C)

@@ -114,7 +114,7 @@ def _stumbling_in_torch(x, stumble):
     return ForwardAndBack.apply(x)
 
 
-def stumbling(x, stumble):
+def stumbling(x, stumble, framework=NAME):
     """Hand a tensor on, and call `stumble` with the name of each stage of that."""
     stumble("trace")
     through = {
@@ -122,4 +122,4 @@ def stumbling(x, stumble):
         "jax": _stumbling_in_jax,
         "torch": _stumbling_in_torch,
     }
-    return through[NAME](x, stumble)
+    return through[framework](x, stumble)

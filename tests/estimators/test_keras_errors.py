@@ -200,7 +200,7 @@ def test_a_model_without_a_spatial_layer():
     flat = keras.Sequential([keras.Input((16, 16, 3)), layers.Flatten(), layers.Dense(3)])
     with pytest.raises(ValueError, match="has no layer whose output has spatial axes"):
         explain_prediction(flat, DOC)
-    with pytest.raises(ValueError, match="has no two spatial axes greater than 1$"):
+    with pytest.raises(ValueError, match="has no spatial axes greater than 1$"):
         explain_prediction(flat, DOC, layer=-1)
 
 

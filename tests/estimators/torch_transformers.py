@@ -93,9 +93,7 @@ class WindowAttention(nn.Module):
         size = self.window
         cut = grid.view(count, rows // size, size, columns // size, size, channels)
         windows = cut.permute(0, 1, 3, 2, 4, 5).reshape(-1, size * size, channels)
-        cut = self.inner(windows).view(
-            count, rows // size, columns // size, size, size, channels
-        )
+        cut = self.inner(windows).view(count, rows // size, columns // size, size, size, channels)
         return cut.permute(0, 1, 3, 2, 4, 5).reshape(grid.shape)
 
 

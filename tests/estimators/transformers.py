@@ -87,15 +87,11 @@ class WindowAttention(layers.Layer):
 
     def call(self, grid):
         size, (rows, columns, channels) = self.window, grid.shape[1:]
-        cut = ops.reshape(
-            grid, (-1, rows // size, size, columns // size, size, channels)
-        )
+        cut = ops.reshape(grid, (-1, rows // size, size, columns // size, size, channels))
         windows = ops.reshape(ops.transpose(cut, (0, 1, 3, 2, 4, 5)), (-1, size * size, channels))
         windows = self.norm(windows)
         windows = self.attention(windows, windows)
-        cut = ops.reshape(
-            windows, (-1, rows // size, columns // size, size, size, channels)
-        )
+        cut = ops.reshape(windows, (-1, rows // size, columns // size, size, size, channels))
         return ops.reshape(ops.transpose(cut, (0, 1, 3, 2, 4, 5)), (-1, rows, columns, channels))
 
 
@@ -112,9 +108,7 @@ def keras_swin(size=(16, 24), patch=2):
         hidden = layers.Dense(WIDTH, name=f"stage{stage}_dense2")(hidden)
         grid = layers.Add(name=f"stage{stage}_add2")([grid, hidden])
         if stage == 0:
-            merged = ops.concatenate(
-                [grid[:, i::2, j::2] for j in (0, 1) for i in (0, 1)], axis=-1
-            )
+            merged = ops.concatenate([grid[:, i::2, j::2] for j in (0, 1) for i in (0, 1)], axis=-1)
             grid = layers.Dense(WIDTH, name="merging")(merged)
     grid = layers.LayerNormalization(name="norm")(grid)
     pooled = layers.GlobalAveragePooling2D()(grid)

@@ -1,0 +1,96 @@
+"""The kinds of estimators that explainkit explains itself, each as a network of equal numbers."""
+
+from explainkit.testing import EstimatorContract
+from tests.estimators import backend
+
+from . import network, probe
+
+STAGES = ("trace", "backward trace", "forward", "backward")
+
+
+class Network(EstimatorContract):
+    """The network of `network`, on some framework."""
+
+    targets = (2, 0, 3)
+    stages = STAGES
+
+    @property
+    def options(self):
+        return {"method": self.method, "layer": "features"}
+
+    def make_doc(self, seed):
+        return network.doc(seed)
+
+    def reference(self, doc, target):
+        return network.expected(self.method, doc, target)
+
+    def failing(self, stage):
+        return probe.stumbling_at(stage)
+
+
+def probe_layer(layer_class, framework):
+    """Make a layer that hands its input on, for either Keras."""
+
+    class Probe(layer_class):
+        def call(self, x):
+            probe.count_run(self)
+            return backend.stumbling(x, probe.stumble, framework)
+
+    return Probe(name="probe")
+
+
+class KerasNetwork(Network):
+    compiles = backend.NAME != "torch"
+
+    def make_model(self):
+        import keras
+
+        return keras_network(keras, keras.layers, backend.NAME)
+
+    def runs(self, model):
+        return probe.runs_of(model.get_layer("probe"))
+
+
+class TfKerasNetwork(Network):
+    def make_model(self):
+        import tf_keras
+
+        return keras_network(tf_keras, tf_keras.layers, "tensorflow")
+
+    def runs(self, model):
+        return probe.runs_of(model.get_layer("probe"))
+
+
+def keras_network(keras, layers, framework):
+    model = keras.Sequential(
+        [
+            keras.Input((network.SIZE, network.SIZE + 2, 3)),
+            layers.Conv2D(network.CHANNELS, network.SIDE, activation="tanh", name="features"),
+            probe_layer(layers.Layer, framework),
+            layers.Dropout(0.5),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(network.CLASSES, activation="softmax", name="head"),
+        ]
+    )
+    model.set_weights([network.KERNEL, network.BIAS, network.HEAD, network.HEAD_BIAS])
+    # Keras notes on a model that it was called at all, whoever calls it first.
+    model(network.doc(0))
+    return model
+
+
+class TorchNetwork(Network):
+    compiles = False
+
+    def make_doc(self, seed):
+        return super().make_doc(seed).transpose(0, 3, 1, 2).copy()
+
+    def reference(self, doc, target):
+        return super().reference(doc.transpose(0, 2, 3, 1), target)
+
+    def make_model(self):
+        from .torch_network import Module
+
+        return Module()
+
+    def runs(self, model):
+        return probe.runs_of(model)
