@@ -61,7 +61,9 @@ def __dir__() -> list[str]:
 def _as_png(expl: Explanation) -> bytes | None:
     from explainkit.formatters import format_as_png
 
-    return format_as_png(expl) if expl.image is not None and expl.targets else None
+    # Signals and volumes are no pictures, though a signal's doc may have the axes of one.
+    of_a_picture = expl.targets and all(one.heatmap.ndim == 2 for one in expl.targets)
+    return format_as_png(expl) if of_a_picture and expl.image is not None else None
 
 
 views.update({"text/plain": repr, "image/png": _as_png})

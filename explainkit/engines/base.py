@@ -85,9 +85,9 @@ class Engine(ABC):
     A *program* is a Python function ``program(state, *arguments)`` of tensors that
     may call the engine's other methods and its namespace `xp`. `compile` makes it
     fast; where the framework compiles, the Python code in it runs only while it is
-    traced. A tensor does not tell everywhere which operation made it: `before_activation`,
-    `originals` and `flow` look back at what was called under `watching`, as all of a
-    program is while it is traced.
+    traced. A tensor does not tell everywhere which operation made it: `before_activation`
+    and `originals` look back at what was called under `watching`, and `flow` while a
+    program is traced.
 
     The state holds the variables' values where compiled programs would take them
     for constants (`reads_variables` is False), and nothing elsewhere.
@@ -150,7 +150,7 @@ class Engine(ABC):
         """
 
     def watching(self) -> AbstractContextManager[None]:
-        """Note the operations that are called, where tensors do not know their makers."""
+        """Note which activations are called, where tensors do not know their makers."""
         return nullcontext()
 
     @abstractmethod

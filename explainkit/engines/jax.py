@@ -106,7 +106,7 @@ class JaxEngine(WatchingEngine):
             structured = mapped(lambda _: next(following), given)
             token = _level.set(core.get_opaque_trace_state(convention="flax"))
             try:
-                with self.watching():
+                with self.watching_all():
                     said.append(program(*structured))
             finally:
                 _level.reset(token)

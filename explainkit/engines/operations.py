@@ -35,13 +35,20 @@ class OperationLog:
     ----------
     passing_on
         The names of the operations that hand a tensor on with its values.
+    only
+        The names of those that are to be noted; None for all.
     """
 
-    def __init__(self, passing_on: Iterable[str]) -> None:
+    def __init__(self, passing_on: Iterable[str], only: Iterable[str] | None = None) -> None:
         self._passing_on = frozenset(passing_on)
+        self._only = None if only is None else frozenset(only)
         self._made: dict[int, list[_Made]] = {}
         # Tensors are kept while they are told apart by identity.
         self._kept: list[Tensor] = []
+
+    def wants(self, name: str) -> bool:
+        """Tell whether operations of this name are to be noted."""
+        return self._only is None or name in self._only
 
     def note(self, name: str, operands: Iterable[Tensor], results: Iterable[Tensor]) -> None:
         """Note that an operation made some tensors of others."""
@@ -126,9 +133,17 @@ class WatchingEngine(Engine):
     def noting(self, log: OperationLog) -> AbstractContextManager[None]:
         """Note each operation of this thread in a log."""
 
+    def watching(self) -> AbstractContextManager[None]:
+        # What looking back from an output needs: the rest would be kept for nothing.
+        only = (*self.passing_on, *ACTIVATIONS)
+        return self._noted_in(OperationLog(self.passing_on, only))
+
+    def watching_all(self) -> AbstractContextManager[None]:
+        """Note every operation, to tell where tensors come from and go to."""
+        return self._noted_in(OperationLog(self.passing_on))
+
     @contextmanager
-    def watching(self) -> Iterator[None]:
-        log = OperationLog(self.passing_on)
+    def _noted_in(self, log: OperationLog) -> Iterator[None]:
         token = _log.set(log)
         try:
             with self.noting(log):

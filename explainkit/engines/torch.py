@@ -70,10 +70,13 @@ class _Noting(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         results = func(*args, **(kwargs or {}))
+        name = getattr(func, "__name__", "")
+        if not self._log.wants(name):
+            return results
         operands = [one for one in leaves((args, kwargs or {})) if torch.is_tensor(one)]
         made = [one for one in leaves(results) if torch.is_tensor(one)]
         if operands and made:
-            self._log.note(getattr(func, "__name__", ""), operands, made)
+            self._log.note(name, operands, made)
         return results
 
 
@@ -119,7 +122,7 @@ class TorchEngine(WatchingEngine):
     )
 
     def trace(self, program: Callable[..., Any], state: Any, *arguments: Any) -> Any:
-        with torch.inference_mode(False), torch.no_grad(), self.watching():
+        with torch.inference_mode(False), torch.no_grad(), self.watching_all():
             return program(state, *mapped(_stand_in, arguments))
 
     def compile(

@@ -3,6 +3,7 @@
 import weakref
 from collections.abc import Mapping
 from contextlib import ExitStack
+from itertools import chain
 from typing import Any
 
 import torch
@@ -95,10 +96,10 @@ class ObservedModule:
 
 def home_of(module: torch.nn.Module) -> tuple[torch.device, torch.dtype]:
     """Tell the device of a module, and the type of its numbers."""
-    tensors = [*module.parameters(), *module.buffers()]
-    device = tensors[0].device if tensors else torch.get_default_device()
-    numbers = (tensor.dtype for tensor in tensors if tensor.is_floating_point())
-    return device, next(numbers, torch.get_default_dtype())
+    for tensor in chain(module.parameters(), module.buffers()):
+        if tensor.is_floating_point():
+            return tensor.device, tensor.dtype
+    return torch.get_default_device(), torch.get_default_dtype()
 
 
 def _at_home(tensor: torch.Tensor, device: torch.device, dtype: torch.dtype) -> torch.Tensor:

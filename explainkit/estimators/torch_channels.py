@@ -48,6 +48,8 @@ class ChannelAxes(TorchFunctionMode):
         if not operands:
             return None
         before = operands[0]
+        if before.ndim < 2:
+            return None
         if name in _PERMUTING:
             return self._permuted(func, args, kwargs, before)
         if name in _RESHAPING:

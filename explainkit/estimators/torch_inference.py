@@ -56,9 +56,8 @@ def inferring() -> Iterator[None]:
 @contextlib.contextmanager
 def uncompiled(module: torch.nn.Module) -> Iterator[None]:
     """Run what `torch.compile` made fast as it was written: compiled layers cannot be seen."""
-    parts = list(module.modules())
     # Somebody's whole process is asked for this, so only where there is need.
-    if any(hasattr(part, "_orig_mod") or _is_compiled(part) for part in parts):
+    if any(map(_is_compiled, module.modules())):
         with torch.compiler.set_stance("force_eager"):
             yield
     else:
@@ -66,7 +65,7 @@ def uncompiled(module: torch.nn.Module) -> Iterator[None]:
 
 
 def _is_compiled(module: torch.nn.Module) -> bool:
-    return getattr(module, "_compiled_call_impl", None) is not None
+    return module._compiled_call_impl is not None or "_orig_mod" in module._modules  # noqa: SLF001
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from explainkit.formatters.options import (
     ResamplingFilter,
     as_alpha_limit,
     as_resampling,
+    check_two_axes,
     chosen_targets,
 )
 
@@ -259,7 +260,8 @@ def _heat(heatmap: ArrayLike | Image.Image) -> NDArray[np.float32]:
         raise TypeError(
             f"the heatmap is a {type(heatmap).__name__} of dtype {heat.dtype}; {wanted}"
         )
-    if heat.ndim != 2 or heat.size == 0:
+    check_two_axes(heat.shape)
+    if heat.size == 0:
         raise ValueError(f"the heatmap has shape {heat.shape}; {wanted}")
     low, high = float(heat.min()), float(heat.max())
     if np.isnan(low):

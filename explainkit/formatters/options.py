@@ -16,6 +16,9 @@ ResamplingFilter = Image.Resampling | int | str
 #: Positions in ``Explanation.targets``: one, several, or None for all of them.
 Positions = int | Iterable[int] | None
 
+#: What has heatmaps of so many axes, other than pictures.
+_KINDS = {1: "signal or text", 3: "volume"}
+
 
 def as_resampling(given: Any) -> Image.Resampling:
     """Find Pillow's filter by itself, its number or its name."""
@@ -47,27 +50,48 @@ def as_alpha_limit(given: Any) -> float:
 def chosen_targets(expl: Explanation, target: Positions) -> list[TargetExplanation]:
     """Find the targets to draw, and check that their heatmaps can be drawn."""
     if target is None:
-        chosen = list(expl.targets)
+        positions = list(range(len(expl.targets)))
     elif isinstance(target, Iterable) and not isinstance(target, str | bytes):
-        chosen = [_target_at(expl, one) for one in target]
-        if not chosen:
+        positions = [_checked_position(expl, one) for one in target]
+        if not positions:
             raise ValueError("target is empty; give a position, several, or None for all")
     else:
-        chosen = [_target_at(expl, target)]
-    for one in chosen:
-        if one.heatmap.ndim != 2:
-            raise ValueError(
-                f"the heatmap of target {one.target!r} has shape {one.heatmap.shape}; "
-                "only heatmaps of rank 2, (height, width), can be drawn over a picture"
-            )
-    return chosen
+        positions = [_checked_position(expl, target)]
+    for position in positions:
+        check_two_axes(expl.targets[position].heatmap.shape, f"expl.targets[{position}].heatmap")
+    return [expl.targets[position] for position in positions]
+
+
+def check_two_axes(shape: tuple[int, ...], kept_at: str | None = None) -> None:
+    """Refuse the heatmap of what is no picture.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        The heatmap's.
+    kept_at : str or None
+        Where the caller finds its numbers, which are of use without a picture.
+
+    Raises
+    ------
+    ValueError
+        If it has not two axes.
+    """
+    if len(shape) == 2:
+        return
+    kind = _KINDS.get(len(shape))
+    raise ValueError(
+        f"the heatmap has the shape {shape}{f': that of a {kind}' if kind else ''}; only maps of "
+        "two axes (height, width), those of pictures, can be drawn"
+        + (f". Its numbers are in {kept_at}" if kept_at else "")
+    )
 
 
 def _is_whole_number(given: Any) -> bool:
     return isinstance(given, int | np.integer) and not isinstance(given, bool)
 
 
-def _target_at(expl: Explanation, position: Any) -> TargetExplanation:
+def _checked_position(expl: Explanation, position: Any) -> int:
     count = len(expl.targets)
     which = "at position 0" if count == 1 else f"at positions 0 to {count - 1}"
     choice = f"this explanation has {count} target{'s' * (count != 1)}, {which}"
@@ -77,7 +101,7 @@ def _target_at(expl: Explanation, position: Any) -> TargetExplanation:
         )
     if not -count <= position < count:
         raise IndexError(f"target={position} is out of range: {choice}{_elsewhere(expl, position)}")
-    return expl.targets[int(position)]
+    return int(position) % count
 
 
 def _elsewhere(expl: Explanation, name: Any) -> str:

@@ -1,4 +1,5 @@
 import io
+import re
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
+from explainkit import explain_prediction, show_prediction
 from explainkit.explanation import Explanation, TargetExplanation
 from explainkit.formatters import (
     expand_heatmap,
@@ -69,9 +71,14 @@ def test_rounding_error_of_half_precision_is_forgiven():
 @pytest.mark.parametrize(
     ("heatmap", "error", "message"),
     [
-        (np.zeros(3), ValueError, r"the heatmap has shape \(3,\); give numbers in \[0, 1\]"),
-        (np.zeros((0, 3)), ValueError, r"has shape \(0, 3\)"),
-        (np.zeros((1, 7, 7)), ValueError, r"has shape \(1, 7, 7\)"),
+        (
+            np.zeros(3),
+            ValueError,
+            r"the heatmap has the shape \(3,\): that of a signal or text; on",
+        ),
+        (np.zeros((0, 3)), ValueError, r"has shape \(0, 3\); give numbers in \[0, 1\]"),
+        (np.zeros((4, 7, 7)), ValueError, r"\(4, 7, 7\): that of a volume; only maps of two axes"),
+        (np.float32(0), ValueError, r"has the shape \(\); only maps of two axes .* can be drawn$"),
         ([[0.0, np.nan]], ValueError, "holds NaN"),
         ([[0.0, np.inf]], ValueError, "numbers from 0 to inf"),
         ([[-0.5, 1.0]], ValueError, "numbers from -0.5 to 1; give numbers in"),
@@ -380,10 +387,47 @@ def test_only_rank_2_is_drawn(explain, photo):
     expl = explain(photo, HEAT, np.ones(7))
     assert format_as_image(expl).size == photo.size
     for target in (1, None):
-        with pytest.raises(
-            ValueError, match=r"target 101 has shape \(7,\); only heatmaps of rank 2"
-        ):
+        with pytest.raises(ValueError, match=r"the shape \(7,\).* in expl.targets\[1\].heatmap$"):
             format_as_image(expl, target=target)
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind"), [((12,), "signal or text"), ((4, 5, 6), "volume")], ids=["signal", "volume"]
+)
+@pytest.mark.parametrize("with_picture", [True, False])
+def test_heatmaps_of_no_picture_say_where_their_numbers_are(
+    explain, photo, shape, kind, with_picture
+):
+    expl = explain(photo if with_picture else None, np.ones(shape, np.float32))
+    message = (
+        f"the heatmap has the shape {shape}: that of a {kind}; only maps of two axes "
+        "(height, width), those of pictures, can be drawn. Its numbers are in "
+        "expl.targets[0].heatmap"
+    )
+    for draw in (format_as_image, format_as_png):
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            draw(expl)
+
+
+@pytest.mark.parametrize("shape", [(12,), (4, 5, 6)])
+def test_show_prediction_gives_that_same_error(explain, photo, shape):
+    class Hearing:
+        pass
+
+    expl = explain(photo, np.ones(shape, np.float32))
+    explain_prediction.register(Hearing, lambda estimator, doc: expl)
+    with pytest.raises(ValueError, match=r"two axes .* in expl.targets\[0\].heatmap$"):
+        show_prediction(Hearing(), None)
+
+
+@pytest.mark.parametrize("shape", [(12,), (4, 5, 6)])
+def test_records_of_no_picture_show_themselves_as_text(explain, photo, shape):
+    expl = explain(photo, np.ones(shape, np.float32))
+    assert set(expl._repr_mimebundle_()) == {"text/plain"}
+    # One of several that cannot be drawn is enough.
+    both = explain(photo, HEAT, np.ones(shape, np.float32))
+    assert set(both._repr_mimebundle_()) == {"text/plain"}
+    assert set(explain(photo, HEAT)._repr_mimebundle_()) == {"text/plain", "image/png"}
 
 
 def test_only_explanations_are_drawn(explain, photo):
