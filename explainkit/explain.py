@@ -56,12 +56,14 @@ def explain_prediction(estimator: Any, doc: Any, **options: Any) -> Explanation:
     Parameters
     ----------
     estimator
-        A model: a `keras.Model`, or what a plug-in brings.
-    doc : array, shape (1, ...)
+        A model: a `keras.Model` on any backend, a `torch.nn.Module`, a
+        `tf_keras.Model`, or what a plug-in brings.
+    doc : array or tensor, shape (1, ...)
         A batch of one, preprocessed as the model takes it: ``(1, H, W, C)`` for
-        pictures. A list or dict of arrays for models of several inputs.
+        pictures, ``(1, C, H, W)`` in PyTorch. A list or dict of arrays for models of
+        several inputs.
     **options
-        Depend on the estimator. Those of Keras models:
+        Depend on the estimator. Those of Keras models and PyTorch modules:
 
         method : str, default "gradcam"
             The name of a method; its own options may follow.
@@ -75,13 +77,17 @@ def explain_prediction(estimator: Any, doc: Any, **options: Any) -> Explanation:
             Where to build the heatmap: a name, a path such as
             ``"backbone/out_relu"``, an index, a layer, or a list of these to be
             fused. ``"conv#0"`` is the first application of a layer. None for the
-            last layer with two spatial axes greater than 1.
+            last layer with spatial axes greater than 1.
         image : PIL.Image.Image, array or path, optional
             The picture to show; by default it is made of the doc.
         target_names : sequence or mapping, optional
             The names of the units.
         logits : bool, default True
             Take the score before a final softmax or sigmoid.
+        reshape : tuple of int or callable, optional
+            How the output of `layer` is read as a map, where that cannot be told: the
+            grid of its tokens, (height, width), or a function from an output, shape
+            (N, ...), to one of shape (N, height, width, channels).
 
     Returns
     -------

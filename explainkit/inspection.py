@@ -17,7 +17,7 @@ def find_layer(estimator: Any, layer: Any = None, *, doc: Any = None) -> Any:
         A model.
     layer : optional
         A name, a path, an index or a layer; None for the one that is chosen when
-        nothing is said: the last that computes something with two spatial axes
+        nothing is said: the last that computes something with spatial axes
         greater than 1, nested models included.
     doc : array, optional
         A document, for models that do not say what they take.

@@ -1,4 +1,4 @@
-"""The code that the README and the quick start show is code that runs."""
+"""The code that the README, the quick start and the questions show is code that runs."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,11 @@ def python_blocks(path, heading):
 @pytest.mark.filterwarnings("ignore::explainkit.ExplanationWarning")
 @pytest.mark.parametrize(
     ("path", "heading", "count"),
-    [("README.md", "## Five minutes", 6), ("docs/quickstart.md", "# Quick start", 4)],
+    [
+        ("README.md", "## Five minutes", 6),
+        ("docs/quickstart.md", "# Quick start", 4),
+        ("docs/questions.md", "# Questions of every kind", 12),
+    ],
 )
 def test_it_runs(path, heading, count, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

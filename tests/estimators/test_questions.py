@@ -4,6 +4,8 @@ The features are those of the model, cut off for the test's own use; what follow
 written out in numpy, in float64, and differentiated by differences.
 """
 
+from functools import lru_cache
+
 import keras
 import numpy as np
 import pytest
@@ -30,11 +32,12 @@ def words(length, seed=0):
 
 def cut(model, name, docs):
     """Say what a layer gives for a batch of one, without the axis of docs."""
-    return numbers(keras.Model(model.inputs, model.get_layer(name).output)(docs))[0]
+    return numbers(keras.Model(model.input, model.get_layer(name).output)(docs))[0]
 
 
+@lru_cache(maxsize=8)
 def weights(model, name):
-    return [numbers(weight) for weight in model.get_layer(name).weights]
+    return [array.astype(np.float64) for array in model.get_layer(name).get_weights()]
 
 
 def dense(model, name, x):
@@ -215,18 +218,24 @@ def test_segmentation():
     check(answer, cut(model, "last", picture), score)
 
 
-def test_segmentation_has_heat_only_where_the_region_looks():
-    options = {"targets": class_over_region, "layer": "last", "method": "hirescam"}
-    expl = explain_prediction(segmenting(), doc(SIZE, SIZE, 3), **options)
-    outside = expl.targets[0].map.copy()
-    assert abs(outside[2:5, 3:7]).min() > 0
-    outside[2:5, 3:7] = 0
-    assert not outside.any()
+def test_segmentation_of_a_region_does_not_look_beyond_it():
+    model = segmenting()
+    picture = doc(SIZE, SIZE, 3)
+    elsewhere = doc(SIZE, SIZE, 3, seed=1)
+    elsewhere[:, 2:7, 3:9] = picture[:, 2:7, 3:9]  # what the region's cells are made of
+    first, second = (
+        explain_prediction(model, one, targets=class_over_region, layer="last").targets[0]
+        for one in (picture, elsewhere)
+    )
+    assert first.score == pytest.approx(second.score, abs=1e-5)
+    inside = (slice(2, 5), slice(3, 7))
+    np.testing.assert_allclose(first.map[inside], second.map[inside], atol=1e-6)
+    assert not np.allclose(first.map, second.map, atol=1e-6)
 
 
-def test_segmentation_without_a_layer_takes_the_last_map():
+def test_segmentation_without_a_layer_takes_the_last_map_before_the_scores():
     expl = explain_prediction(segmenting(), doc(SIZE, SIZE, 3), targets=class_over_region)
-    assert expl.layer == "classes"
+    assert expl.layer == "mixed"
     assert expl.targets[0].map.shape == (10, 10)
 
 
@@ -254,7 +263,7 @@ def detecting(boxes=6, classes=3):
 def test_detection():
     model = detecting()
     picture = doc(SIZE, SIZE, 3)
-    targets = [lambda outputs: outputs["scores"][:, 4, 2], lambda outputs: outputs["boxes"][:, 4, 0]]
+    targets = [lambda y: y["scores"][:, 4, 2], lambda y: y["boxes"][:, 4, 0]]
     expl = explain_prediction(model, picture, targets=targets, layer="last")
     features = cut(model, "last", picture)
     score, edge = expl.targets
@@ -275,8 +284,7 @@ def captioning(steps=4):
 def test_one_word_of_a_caption(step):
     model = captioning()
     picture = doc(SIZE, SIZE, 3)
-    expl = explain_prediction(model, picture, targets=lambda words: words[:, step, 17])
-    assert expl.layer == "last"
+    expl = explain_prediction(model, picture, targets=lambda y: y[:, step, 17], layer="last")
 
     def score(features):
         kernel, recurrent, bias = weights(model, "telling")

@@ -199,7 +199,7 @@ def gradcam(module, doc, target, layer, application=-1):
 
     layer(module).register_forward_hook(keep)
     score = module(torch.tensor(doc, dtype=torch.float64))[0, target]
-    return float(score), weighed(score, kept[application])
+    return float(score.detach()), weighed(score, kept[application])
 
 
 def weighed(score, features):
@@ -255,11 +255,10 @@ def test_a_layer_is_named_in_many_ways(layer):
     assert_is(expl.targets[0], *gradcam(module, doc, 1, lambda m: m.features[2]))
 
 
-@pytest.mark.parametrize("index", [2, -5])
+@pytest.mark.parametrize("index", [2, -4])
 def test_a_layer_is_named_by_its_index(index):
     module, doc = nn.Sequential(*Net().features, nn.Flatten(), nn.Linear(384, CLASSES)), a_doc()
-    layer = index if index > 0 else index + 1
-    expl = explain_prediction(module, doc, targets=1, layer=layer)
+    expl = explain_prediction(module, doc, targets=1, layer=index)
     assert expl.layer == "2"
     assert_is(expl.targets[0], *gradcam(module, doc, 1, lambda m: m[2]))
 
@@ -275,7 +274,7 @@ def test_a_functional_activation_is_a_layer(nested, named):
     by_hand = copy.deepcopy(inner).double()
     features = by_hand.through(torch.tensor(doc).double())
     score = by_hand.after(features)[0, 2]
-    assert_is(expl.targets[0], float(score), weighed(score, features))
+    assert_is(expl.targets[0], float(score.detach()), weighed(score, features))
 
 
 @pytest.mark.parametrize("application", [0, 1])
@@ -313,14 +312,16 @@ def test_a_final_activation_is_looked_behind(ending, proba):
     plain = copy.deepcopy(module)
     plain.ending = None
     assert_is(found, *gradcam(plain, doc, 1, last))
-    expected = proba(plain(torch.tensor(doc)))[0, 1]
+    expected = proba(plain(torch.tensor(doc)).detach())[0, 1]
     assert found.proba == pytest.approx(float(expected), rel=1e-4)
 
 
 @pytest.mark.parametrize("ending", [nn.Softmax(-1), nn.Sigmoid()])
 def test_without_logits_the_gradient_is_of_the_probability(ending):
     module, doc = Net(ending), a_doc()
-    assert_is(explain(module, doc, targets=1, logits=False), *gradcam(module, doc, 1, last))
+    found = explain(module, doc, targets=1, logits=False)
+    assert_is(found, *gradcam(module, doc, 1, last))
+    assert found.score == found.proba
 
 
 def test_targets_do_not_change_each_others_maps():
@@ -405,14 +406,9 @@ def test_the_dict_of_an_output_record_and_its_attributes_are_one():
         assert list(outputs) == ["logits", "hidden"]
         return outputs["logits"][:, 1]
 
-    assert_is(
-        explain(module, doc, targets=both), *gradcam_of(Net(), module, doc, lambda m: last(m))
-    )
-
-
-def gradcam_of(plain, module, doc, layer):
-    plain.load_state_dict(module.state_dict(), strict=False)
-    return gradcam(plain, doc, 1, layer)
+    unit = explain(module, doc, targets=("logits", 1))
+    found = explain(module, doc, targets=both)
+    assert_is(found, unit.score, unit.map)
 
 
 def test_a_callable_of_a_tensor_gets_what_comes_before_the_activation():
@@ -576,7 +572,12 @@ def with_some_gradients(module):
     return module
 
 
-@pytest.mark.parametrize("build", [Net, Trained, Unrecorded, Random, lambda: Net(inplace=True)])
+@pytest.mark.filterwarnings("ignore:nothing at layer")
+@pytest.mark.parametrize(
+    "build",
+    [Net, Trained, Unrecorded, Random, lambda: Net(inplace=True)],
+    ids=["plain", "trained", "unrecorded", "random", "in place"],
+)
 @pytest.mark.parametrize(
     "options", [{}, {"targets": [0, 1, 2]}, {"layer": "features.0", "logits": False}]
 )
@@ -712,7 +713,7 @@ def test_a_picture_with_its_channels_last_is_told_from_one_with_them_first():
 
 
 def test_a_doc_without_the_axis_of_docs_is_an_error():
-    with pytest.raises(ValueError, match=r"\(N, channels, height, width\)"):
+    with pytest.raises(ValueError, match=r"batch of 3|\(N, channels, height, width\)"):
         explain_prediction(Net(), a_doc()[0])
 
 
