@@ -58,9 +58,18 @@ class Inputs:
         if count != 1:
             raise ValueError(
                 f"doc is a batch of {count}; explain_prediction explains one, shape (1, ...): "
-                "give doc[:1], or use explain_predictions for all"
+                f"give doc[:1], or use explain_predictions for all{self._hint_at_picture(checked)}"
             )
         return checked
+
+    def _hint_at_picture(self, docs: Any) -> str:
+        undeclared = self.inputs[0].shape is None
+        if undeclared and arrays_of(docs)[0].ndim == 3:
+            return (
+                f"; a picture of this shape lacks the axis of docs, {self.picture}: give "
+                "doc[np.newaxis]"
+            )
+        return ""
 
     def check_docs(self, docs: Any, what: str = "docs") -> Any:
         """Return a batch of documents as arrays of shapes that the model takes, uncopied."""

@@ -32,7 +32,10 @@ def words(length, seed=0):
 
 def cut(model, name, docs):
     """Say what a layer gives for a batch of one, without the axis of docs."""
-    return numbers(keras.Model(model.input, model.get_layer(name).output)(docs))[0]
+    inputs = model.inputs if len(model.inputs) > 1 else model.inputs[0]
+    if isinstance(docs, dict):
+        inputs = dict(zip(docs, inputs, strict=True))
+    return numbers(keras.Model(inputs, model.get_layer(name).output)(docs))[0]
 
 
 @lru_cache(maxsize=8)

@@ -713,7 +713,7 @@ def test_a_picture_with_its_channels_last_is_told_from_one_with_them_first():
 
 
 def test_a_doc_without_the_axis_of_docs_is_an_error():
-    with pytest.raises(ValueError, match=r"batch of 3|\(N, channels, height, width\)"):
+    with pytest.raises(ValueError, match=r"lacks the axis of docs, \(N, channels, height, width\)"):
         explain_prediction(Net(), a_doc()[0])
 
 
