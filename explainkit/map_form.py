@@ -170,15 +170,19 @@ def _form_of_tokens(
 
 
 def _grid_of(count: int, sources: Sequence[Sizes], earlier: Sequence[Sizes]) -> Sizes | None:
-    for extra in range(min(_MOST_EXTRA_TOKENS, count // 2) + 1):
-        cells = count - extra
-        known = [
-            s for s in earlier if None not in s and math.prod(map(int, filter(None, s))) == cells
+    most = min(_MOST_EXTRA_TOKENS, count // 2)
+    known = [sizes for sizes in earlier if None not in sizes]
+    for extra in range(most + 1):
+        alike = [
+            sizes for sizes in known if math.prod(map(int, filter(None, sizes))) == count - extra
         ]
-        if known:
-            return known[-1]
-        for height, width in (s for s in sources if len(s) == 2):
-            grid = _patches(cells, height, width)
+        if alike:
+            return alike[-1]
+    # Where there were maps, other grids are of merged patches, without more tokens: the
+    # steps of a caption would pass for patches and some tokens too easily.
+    for extra in range(1 if known else most + 1):
+        for height, width in (sizes for sizes in sources if len(sizes) == 2):
+            grid = _patches(count - extra, height, width)
             if grid is not None:
                 return grid
     return None
