@@ -85,7 +85,7 @@ class ObservedModule:
         observation = _QualifiedObservation(module, visit)
         with ExitStack() as scope:
             scope.enter_context(keeping_random_state(device))
-            scope.enter_context(layer_by_layer())
+            scope.enter_context(layer_by_layer)
             scope.enter_context(uncompiled(module))
             scope.enter_context(inferring())
             scope.enter_context(_calls.by(observation))

@@ -1,16 +1,15 @@
 """Let a PyTorch module infer, for one thread, without a word to the module."""
 
 import contextlib
-import threading
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
 
 import torch
 
+from explainkit.shared_context import SharedContext
+
 _inferring: ContextVar[bool] = ContextVar("inferring", default=False)
-_lock = threading.Lock()
-_count = 0
 
 
 class _Training:
@@ -35,33 +34,35 @@ class _Training:
 
 
 @contextlib.contextmanager
-def inferring() -> Iterator[None]:
-    """Have modules read in this thread that they do not train."""
-    global _count  # noqa: PLW0603 - one attribute for the whole process
-    with _lock:
-        if _count == 0:
-            torch.nn.Module.training = _Training()
-        _count += 1
-    token = _inferring.set(True)
+def _training_replaced() -> Iterator[None]:
+    torch.nn.Module.training = _Training()
     try:
         yield
     finally:
-        _inferring.reset(token)
-        with _lock:
-            _count -= 1
-            if _count == 0:
-                del torch.nn.Module.training
+        del torch.nn.Module.training
+
+
+_replaced = SharedContext(_training_replaced)
 
 
 @contextlib.contextmanager
-def uncompiled(module: torch.nn.Module) -> Iterator[None]:
+def inferring() -> Iterator[None]:
+    """Have modules read in this thread that they do not train."""
+    with _replaced:
+        token = _inferring.set(True)
+        try:
+            yield
+        finally:
+            _inferring.reset(token)
+
+
+_eager = SharedContext(lambda: torch.compiler.set_stance("force_eager"))
+
+
+def uncompiled(module: torch.nn.Module) -> contextlib.AbstractContextManager[None]:
     """Run what `torch.compile` made fast as it was written: compiled layers cannot be seen."""
     # Somebody's whole process is asked for this, so only where there is need.
-    if any(map(_is_compiled, module.modules())):
-        with torch.compiler.set_stance("force_eager"):
-            yield
-    else:
-        yield
+    return _eager if any(map(_is_compiled, module.modules())) else contextlib.nullcontext()
 
 
 def _is_compiled(module: torch.nn.Module) -> bool:
@@ -69,14 +70,17 @@ def _is_compiled(module: torch.nn.Module) -> bool:
 
 
 @contextlib.contextmanager
-def layer_by_layer() -> Iterator[None]:
-    """Have transformers call their layers, which a fast path would skip."""
+def _without_fast_path() -> Iterator[None]:
     enabled = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
         yield
     finally:
         torch.backends.mha.set_fastpath_enabled(enabled)
+
+
+#: Has transformers call their layers, which a fast path would skip.
+layer_by_layer = SharedContext(_without_fast_path)
 
 
 @contextlib.contextmanager

@@ -758,3 +758,24 @@ def test_a_module_of_torchscript_is_an_error():
     traced = torch.jit.trace(Net(), torch.tensor(a_doc()))
     with pytest.raises(TypeError, match="TorchScript"):
         explain_prediction(traced, a_doc())
+
+
+def test_threads_leave_the_process_as_it_was():
+    from torch._dynamo import eval_frame
+
+    module = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)
+    )
+    module.compile(backend="eager")
+    before = torch.backends.mha.get_fastpath_enabled(), eval_frame._stance
+
+    def work():
+        for _ in range(40):
+            explain_prediction(module, torch.ones(1, 3, 8, 8), targets=0)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (torch.backends.mha.get_fastpath_enabled(), eval_frame._stance) == before
