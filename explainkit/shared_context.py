@@ -1,8 +1,9 @@
 """Contexts that hold for the whole process, while anybody in it needs them."""
 
+import inspect
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -60,3 +61,22 @@ class SharedContext:
                 # Whatever went wrong for the last is nothing to the context.
                 self._context.__exit__(None, None, None)
                 self._context = None
+
+
+@contextmanager
+def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """Give an object another attribute for a while."""
+    own = name in vars(owner)
+    # As it stands there: a class method, say, before it is bound.
+    original = inspect.getattr_static(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        # Somebody may have wrapped ours meanwhile, and still needs it.
+        if inspect.getattr_static(owner, name) is not value:
+            pass
+        elif own:
+            setattr(owner, name, original)
+        else:
+            delattr(owner, name)

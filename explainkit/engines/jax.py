@@ -1,9 +1,8 @@
 """The JAX engine: zeros added at the taps, and a pull-back to them."""
 
 import functools
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar
 
@@ -14,27 +13,24 @@ from jax.extend import core
 
 from explainkit.engines.base import Place, PulledBack, Run, Tensor, UnreachableTapError
 from explainkit.engines.nested import leaves, mapped
-from explainkit.engines.operations import OperationLog, WatchingEngine
+from explainkit.engines.operations import WatchingEngine, noted_log
+from explainkit.shared_context import SharedContext, replaced
 
 #: Functions that are several operations, of which no single one is the activation.
 _ACTIVATION_FUNCTIONS = ("softmax", "log_softmax", "sigmoid")
 
-_log: ContextVar[OperationLog | None] = ContextVar("log", default=None)
 #: Where JAX stands when it traces the program itself, and no function within it.
 _level: ContextVar[Any] = ContextVar("level", default=None)
-_lock = threading.Lock()
-_watchers = 0
-_originals: dict[tuple[Any, str], Callable[..., Any]] = {}
 
 
 def _noted(original: Callable[..., Any], name_of: Callable[..., str]) -> Callable[..., Any]:
     @functools.wraps(original)
     def call(*args: Any, **kwargs: Any) -> Any:
         results = original(*args, **kwargs)
-        log = _log.get()
-        if log is not None:
+        log, name = noted_log(), name_of(*args, **kwargs)
+        if log is not None and log.wants(name):
             made = results if isinstance(results, list | tuple) else [results]
-            log.note(name_of(*args, **kwargs), filter(_is_tracer, args), filter(_is_tracer, made))
+            log.note(name, filter(_is_tracer, args), filter(_is_tracer, made))
         return results
 
     return call
@@ -52,26 +48,16 @@ def _watched_functions() -> Iterator[tuple[Any, str, Callable[..., str]]]:
 
 
 @contextmanager
-def _watch(log: OperationLog) -> Iterator[None]:
-    """Note each operation of this thread, for as long as somebody in the process watches."""
-    global _watchers  # noqa: PLW0603 - one wrapper for the whole process
-    with _lock:
-        if _watchers == 0:
-            for owner, name, name_of in _watched_functions():
-                _originals[owner, name] = getattr(owner, name)
-                setattr(owner, name, _noted(_originals[owner, name], name_of))
-        _watchers += 1
-    token = _log.set(log)
-    try:
+def _noting() -> Iterator[None]:
+    with ExitStack() as scope:
+        for owner, name, name_of in _watched_functions():
+            wrapper = _noted(getattr(owner, name), name_of)
+            scope.enter_context(replaced(owner, name, wrapper))
         yield
-    finally:
-        _log.reset(token)
-        with _lock:
-            _watchers -= 1
-            if _watchers == 0:
-                for (owner, name), original in _originals.items():
-                    setattr(owner, name, original)
-                _originals.clear()
+
+
+#: Has each operation noted, in the log of the thread that calls it.
+_all_noting = SharedContext(_noting)
 
 
 def _is_tracer(value: Any) -> bool:
@@ -128,8 +114,8 @@ class JaxEngine(WatchingEngine):
 
         return run
 
-    def noting(self, log: OperationLog) -> AbstractContextManager[None]:
-        return _watch(log)
+    def noting(self) -> AbstractContextManager[None]:
+        return _all_noting
 
     def pull_back(self, run: Run) -> PulledBack:
         specs = self._tapped(run)

@@ -84,8 +84,10 @@ class OperationLog:
         self, inputs: Sequence[Tensor], tensors: Sequence[Tensor], outputs: Sequence[Tensor]
     ) -> list[Flow]:
         """Tell for each of some tensors which inputs it is made of, and which outputs of it."""
-        after = [_reached(one, self._results()) for one in inputs]
-        before = [_reached(one, self._operands()) for one in outputs]
+        operands = self._operands()
+        results = _turned(operands)
+        after = [_reached(one, results) for one in inputs]
+        before = [_reached(one, operands) for one in outputs]
         return [
             Flow(
                 frozenset(i for i, found in enumerate(after) if id(tensor) in found),
@@ -100,12 +102,14 @@ class OperationLog:
             for result, operations in self._made.items()
         }
 
-    def _results(self) -> dict[int, list[int]]:
-        found: dict[int, list[int]] = {}
-        for result, operands in self._operands().items():
-            for operand in operands:
-                found.setdefault(operand, []).append(result)
-        return found
+
+def _turned(steps: dict[int, list[int]]) -> dict[int, list[int]]:
+    """Turn steps round, so that they lead from each tensor to what is made of it."""
+    found: dict[int, list[int]] = {}
+    for result, operands in steps.items():
+        for operand in operands:
+            found.setdefault(operand, []).append(result)
+    return found
 
 
 def _reached(tensor: Tensor, steps: dict[int, list[int]]) -> set[int]:
@@ -123,6 +127,11 @@ def _reached(tensor: Tensor, steps: dict[int, list[int]]) -> set[int]:
 _log: ContextVar[OperationLog | None] = ContextVar("log", default=None)
 
 
+def noted_log() -> OperationLog | None:
+    """Give the log in which operations of this thread are to be noted, if any."""
+    return _log.get()
+
+
 class WatchingEngine(Engine):
     """An engine that looks back with the help of a log."""
 
@@ -130,8 +139,8 @@ class WatchingEngine(Engine):
     passing_on: ClassVar[tuple[str, ...]]
 
     @abstractmethod
-    def noting(self, log: OperationLog) -> AbstractContextManager[None]:
-        """Note each operation of this thread in a log."""
+    def noting(self) -> AbstractContextManager[None]:
+        """Note each operation of this thread in its log."""
 
     def watching(self) -> AbstractContextManager[None]:
         # What looking back from an output needs: the rest would be kept for nothing.
@@ -146,7 +155,7 @@ class WatchingEngine(Engine):
     def _noted_in(self, log: OperationLog) -> Iterator[None]:
         token = _log.set(log)
         try:
-            with self.noting(log):
+            with self.noting():
                 yield
         finally:
             _log.reset(token)

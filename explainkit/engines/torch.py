@@ -1,7 +1,7 @@
 """The PyTorch engine: tapped tensors made leaves, and their gradients in a batch."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +11,8 @@ from torch.overrides import TorchFunctionMode
 
 from explainkit.engines.base import Place, PulledBack, Run, Tensor, UnreachableTapError
 from explainkit.engines.nested import leaves, mapped
-from explainkit.engines.operations import OperationLog, WatchingEngine
+from explainkit.engines.operations import WatchingEngine, noted_log
+from explainkit.shared_context import SharedContext, replaced
 
 
 def _argsort(tensor: Tensor, axis: int) -> Tensor:
@@ -62,22 +63,38 @@ _NAMESPACE = SimpleNamespace(
 
 
 class _Noting(TorchFunctionMode):
-    """Notes each operation of this thread."""
-
-    def __init__(self, log: OperationLog) -> None:
-        super().__init__()
-        self._log = log
+    """Notes each function that this thread calls."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         results = func(*args, **(kwargs or {}))
-        name = getattr(func, "__name__", "")
-        if not self._log.wants(name):
-            return results
-        operands = [one for one in leaves((args, kwargs or {})) if torch.is_tensor(one)]
-        made = [one for one in leaves(results) if torch.is_tensor(one)]
-        if operands and made:
-            self._log.note(name, operands, made)
+        _note(getattr(func, "__name__", ""), (args, kwargs or {}), results)
         return results
+
+
+def _note(name: str, given: Any, results: Any) -> None:
+    log = noted_log()
+    if log is None or not log.wants(name):
+        return
+    operands = [one for one in leaves(given) if torch.is_tensor(one)]
+    made = [one for one in leaves(results) if torch.is_tensor(one)]
+    if operands and made:
+        log.note(name, operands, made)
+
+
+def _noting_custom_functions() -> AbstractContextManager[None]:
+    # Functions with a gradient of somebody's own do not pass through the mode above. Many are
+    # kept as `f = F.apply`, which knows `Function.apply` and looks up only what that calls.
+    called: Any = torch.autograd.Function.__base__
+
+    def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        results = super(called, cls).apply(*args, **kwargs)
+        _note(cls.__name__, (args, kwargs), results)
+        return results
+
+    return replaced(called, "apply", classmethod(apply))
+
+
+_custom_functions = SharedContext(_noting_custom_functions)
 
 
 class _Recording(TorchFunctionMode):
@@ -138,8 +155,10 @@ class TorchEngine(WatchingEngine):
 
         return run
 
-    def noting(self, log: OperationLog) -> AbstractContextManager[None]:
-        return _Noting(log)
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        with _custom_functions, _Noting():
+            yield
 
     def pull_back(self, run: Run) -> PulledBack:
         try:
@@ -184,19 +203,27 @@ def _pull_back_each(scores: Tensor, activations: dict[Place, Tensor]) -> dict[Pl
     if not scores.requires_grad:
         raise UnreachableTapError(places)
 
-    def pull(cotangents: Tensor, batched: bool) -> tuple[Tensor | None, ...]:
-        return tuple(
+    def pull(cotangents: Tensor, **how: bool) -> list[Tensor | None]:
+        return list(
             torch.autograd.grad(
-                scores, tensors, cotangents, allow_unused=True, is_grads_batched=batched
+                scores, tensors, cotangents, retain_graph=True, allow_unused=True, **how
             )
         )
 
     count = scores.shape[1]
+    columns = torch.eye(count, dtype=scores.dtype, device=scores.device)
+    cotangents = columns[:, None].expand(count, *scores.shape)
     if count == 1:
-        found = [g if g is None else g[None] for g in pull(torch.ones_like(scores), False)]
+        found = [g if g is None else g[None] for g in pull(cotangents[0])]
     else:
-        columns = torch.eye(count, dtype=scores.dtype, device=scores.device)
-        found = list(pull(columns[:, None].expand(count, *scores.shape), True))
+        try:
+            found = pull(cotangents, is_grads_batched=True)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError:
+            # A gradient of somebody's own need not know of batches.
+            each = zip(*map(pull, cotangents), strict=True)
+            found = [None if gs[0] is None else torch.stack(gs) for gs in each]
     unreachable = tuple(p for p, gradient in zip(places, found, strict=True) if gradient is None)
     if unreachable:
         raise UnreachableTapError(unreachable)

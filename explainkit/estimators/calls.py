@@ -7,15 +7,16 @@ through it as ever; when the last observer leaves, the original is back.
 """
 
 import functools
-import threading
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 import attrs
+
+from explainkit.shared_context import SharedContext, replaced
 
 #: Where a tap sits: the path of the layer, and which of its applications, counted from 0.
 Place = tuple[str, int]
@@ -94,31 +95,19 @@ class ObservedCalls:
     def __init__(self, *kinds: type) -> None:
         self._kinds = kinds
         self._observation: ContextVar[Observation | None] = ContextVar("observation", default=None)
-        self._lock = threading.Lock()
-        self._observers = 0
-        #: What stands in the place of what, while somebody looks on.
-        self._wrapped: list[tuple[type, Callable[..., Any], Callable[..., Any]]] = []
+        self._wrapped = SharedContext(self._wrapping)
 
     @contextmanager
     def by(self, observation: Observation) -> Iterator[None]:
         """Let an observation see the calls of this thread."""
-        with self._lock:
-            if self._observers == 0:
-                self._wrap()
-            self._observers += 1
-        token = self._observation.set(observation)
-        try:
-            yield
-        finally:
-            self._observation.reset(token)
-            with self._lock:
-                self._observers -= 1
-                if self._observers == 0:
-                    self._unwrap()
+        with self._wrapped:
+            token = self._observation.set(observation)
+            try:
+                yield
+            finally:
+                self._observation.reset(token)
 
-    def observed(self, kind: type, original: Callable[..., Any]) -> Callable[..., Any]:
-        """Make the wrapper of a class's `__call__`."""
-
+    def _observed(self, kind: type, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
         def call(called: Any, *args: Any, **kwargs: Any) -> Any:
             observation = self._observation.get()
@@ -132,16 +121,10 @@ class ObservedCalls:
     def _first_kind(self, called: Any) -> type | None:
         return next((kind for kind in self._kinds if isinstance(called, kind)), None)
 
-    def _wrap(self) -> None:
-        for kind in self._kinds:
-            original = kind.__call__
-            wrapper = self.observed(kind, original)
-            self._wrapped.append((kind, original, wrapper))
-            setattr(kind, "__call__", wrapper)  # noqa: B010 - a class of any type
-
-    def _unwrap(self) -> None:
-        for kind, original, wrapper in self._wrapped:
-            # Somebody may have wrapped ours meanwhile, and still needs it.
-            if kind.__call__ is wrapper:
-                setattr(kind, "__call__", original)  # noqa: B010
-        self._wrapped.clear()
+    @contextmanager
+    def _wrapping(self) -> Iterator[None]:
+        with ExitStack() as scope:
+            for kind in self._kinds:
+                wrapper = self._observed(kind, kind.__call__)
+                scope.enter_context(replaced(kind, "__call__", wrapper))
+            yield

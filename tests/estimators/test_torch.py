@@ -779,3 +779,39 @@ def test_threads_leave_the_process_as_it_was():
     for thread in threads:
         thread.join()
     assert (torch.backends.mha.get_fastpath_enabled(), eval_frame._stance) == before
+
+
+class Squared(torch.autograd.Function):
+    """Worked out by numpy, so that nothing of it can be looked into or be vectorized."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return torch.from_numpy(x.detach().numpy() ** 2)
+
+    @staticmethod
+    def backward(ctx, slope):
+        (x,) = ctx.saved_tensors
+        return torch.from_numpy(2 * x.detach().numpy() * slope.numpy())
+
+
+class WithItsOwnGradient(nn.Module):
+    def __init__(self, square):
+        super().__init__()
+        torch.manual_seed(0)
+        self.features, self.square, self.head = nn.Conv2d(3, 4, 3), square, nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.head(self.square(self.features(x)).mean((2, 3)))
+
+
+@pytest.mark.parametrize("targets", [[1], [0, 2]])
+def test_functions_with_a_gradient_of_their_own_are_explained(targets):
+    doc = torch.from_numpy(np.random.default_rng(0).normal(size=(1, 3, 8, 8)).astype("float32"))
+    found, expected = (
+        explain_prediction(WithItsOwnGradient(square), doc, targets=targets, layer="features")
+        for square in (Squared.apply, torch.square)
+    )
+    for one, other in zip(found.targets, expected.targets, strict=True):
+        assert one.score == pytest.approx(other.score, abs=1e-5)
+        np.testing.assert_allclose(one.map, other.map, atol=1e-6)
