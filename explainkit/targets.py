@@ -181,12 +181,15 @@ class TargetSpace:
 
         One that is called "logits" does, whatever else there is.
         """
+        called_so = self._called_logits()
+        if called_so is not None and called_so.has_units:
+            return self.outputs.index(called_so)
         with_units = [i for i, output in enumerate(self.outputs) if output.has_units]
-        called_so = [i for i in with_units if self.outputs[i].name == "logits"]
-        if called_so:
-            return called_so[0]
         telling_apart = [i for i in with_units if self.outputs[i].activation]
         return next(iter(telling_apart or with_units), 0)
+
+    def _called_logits(self) -> Output | None:
+        return next((output for output in self.outputs if output.name == "logits"), None)
 
     def _check_top(self, top_targets: Any, position: int) -> int:
         first = self._with_units(self.outputs[position])
@@ -220,9 +223,9 @@ class TargetSpace:
     def _index(self, target: Any) -> int:
         if isinstance(target, tuple):
             return self._index_in_output(target)
-        called_so = [output for output in self.outputs if output.name == "logits"]
-        if len(self.outputs) > 1 and called_so:
-            return self._index_in_output(("logits", target))
+        called_so = self._called_logits()
+        if called_so is not None:
+            return self._index_in_output((called_so.name, target))
         if len(self.outputs) > 1:
             raise ValueError(
                 f"target {target!r} is of no output; the model has several "

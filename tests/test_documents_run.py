@@ -1,6 +1,7 @@
 """The code that the README, the quick start and the questions show is code that runs."""
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ def python_blocks(path, heading):
 @pytest.mark.parametrize(
     ("path", "heading", "count"),
     [
-        ("README.md", "## Five minutes", 6),
+        ("README.md", "## Five minutes", 7),
         ("docs/quickstart.md", "# Quick start", 4),
         ("docs/questions.md", "# Questions of every kind", 12),
     ],
@@ -33,6 +34,8 @@ def test_it_runs(path, heading, count, tmp_path, monkeypatch):
     blocks = python_blocks(path, heading)
     assert len(blocks) == count
     for block in blocks:
+        if "import torch" in block and find_spec("torch") is None:
+            continue
         exec(compile(block, path, "exec"), names)
 
 

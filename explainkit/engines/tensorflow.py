@@ -1,7 +1,8 @@
 """The TensorFlow engine: a tape that watches only the tapped tensors."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import Any
@@ -28,6 +29,9 @@ _ACTIVATIONS: dict[str, ActivationName] = {
     "LogSoftmax": "log_softmax",
     "Sigmoid": "sigmoid",
 }
+
+#: What looks at a variable and leaves it.
+_READING = {"ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape"}
 
 
 def _take_along_axis(tensor: Tensor, indices: Tensor, axis: int) -> Tensor:
@@ -88,6 +92,43 @@ def _traced(program: Callable[..., Any], state: Any, arguments: tuple[Any, ...])
         return thread.submit(function.get_concrete_function, *specs).result()
 
 
+def _variables_written(graph: tf.Graph) -> list[tf.Variable]:
+    """List the variables that a program writes to, as layers that count do, say."""
+    captured = {id(outer): inner for outer, inner in graph.captures}
+    return [
+        variable
+        for variable in graph.variables
+        if id(variable.handle) in captured and _is_written(captured[id(variable.handle)])
+    ]
+
+
+def _is_written(resource: Tensor) -> bool:
+    return any(
+        operand is resource and position not in _only_read(operation)
+        for operation in resource.consumers()
+        for position, operand in enumerate(operation.inputs)
+    )
+
+
+def _only_read(operation: tf.Operation) -> Collection[int]:
+    """Tell by their positions which resources an operation does not write to."""
+    if operation.type in _READING:
+        return range(len(operation.inputs))
+    # Functions that are called note it of their inputs.
+    noted = operation.node_def.attr.get("_read_only_resource_inputs")
+    return noted.list.i if noted else ()
+
+
+@contextmanager
+def _left_as_found(variables: list[tf.Variable]) -> Iterator[None]:
+    values = [tf.identity(variable) for variable in variables]
+    try:
+        yield
+    finally:
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+
+
 class TensorFlowEngine(Engine):
     """Explanations on TensorFlow, each compiled into one function."""
 
@@ -111,12 +152,14 @@ class TensorFlowEngine(Engine):
         self, program: Callable[..., Any], state: Any, *arguments: Any
     ) -> Callable[..., Any]:
         compiled = _traced(program, state, arguments)
+        written = _variables_written(compiled.graph)
 
         def run(*arrays: Any) -> Any:
             # Somebody's tape is paused in here.
             with tf.init_scope():
                 tensors = tf.nest.map_structure(tf.convert_to_tensor, arrays)
-                return tf.nest.map_structure(_to_numpy, compiled(*tensors))
+                with _left_as_found(written):
+                    return tf.nest.map_structure(_to_numpy, compiled(*tensors))
 
         return run
 

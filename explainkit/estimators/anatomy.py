@@ -10,9 +10,11 @@ from explainkit.layers import LayerCall, LayerIndex
 from explainkit.targets import Output
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Anatomy:
-    """The parts of a model.
+    """The parts of a model, of one structure, for documents of one shape.
+
+    There is one for each, which tells them apart where programs are kept.
 
     Attributes
     ----------

@@ -57,9 +57,8 @@ class Resolved:
     chosen: Chosen
     calls: tuple[LayerCall, ...]
 
-    @property
     def layer(self) -> str:
-        """The layers as the record names them."""
+        """Name the layers as the record does."""
         return " + ".join(self.anatomy.index.describe(call) for call in self.calls)
 
     @property
@@ -198,7 +197,9 @@ class Explainer(ABC):
         key = ("anatomy", self.fingerprint(), signature(docs))
         return cache.get(self.model, key, lambda: self.trace(docs))
 
-    def layers(self, docs: Any, layer: Any, outputs: tuple[int, ...] = ()) -> tuple[LayerCall, ...]:
+    def layers(
+        self, docs: Any, anatomy: Anatomy, layer: Any, outputs: tuple[int, ...] = ()
+    ) -> tuple[LayerCall, ...]:
         """Find the calls that `layer=` means, for the scores of some outputs.
 
         Raises
@@ -206,9 +207,9 @@ class Explainer(ABC):
         TypeError, ValueError, LookupError
             If it means none.
         """
-        index = self.anatomy(docs).index
+        index = anatomy.index
         if layer is None:
-            return (self._chosen(docs, index.leading(outputs), outputs),)
+            return (self._chosen(docs, anatomy, outputs),)
         given = layer if isinstance(layer, list) else [layer]
         if not given:
             raise ValueError("layer is an empty list; give None to have it chosen")
@@ -218,14 +219,13 @@ class Explainer(ABC):
             raise ValueError(f"layer names the same layer twice: {names}")
         return found
 
-    def _chosen(
-        self, docs: Any, leading: Sequence[LayerCall], outputs: tuple[int, ...]
-    ) -> LayerCall:
-        """Choose the last of some calls, all of which compute maps that lead to the score."""
+    def _chosen(self, docs: Any, anatomy: Anatomy, outputs: tuple[int, ...]) -> LayerCall:
+        """Choose the last call that computes a map and leads to the scores of some outputs."""
+        leading = anatomy.index.leading(outputs)
         if not leading[-1].has_extra_tokens:
             return leading[-1]
         # Behind the last attention, often only the token of the class still matters.
-        key = ("cells that matter", self.fingerprint(), signature(docs), outputs)
+        key = ("cells that matter", anatomy, outputs)
         return cache.get(self.model, key, lambda: last_that_matters(self, docs, leading, outputs))
 
     def resolve(self, docs: Any, question: Question, count: int | None) -> Resolved:
@@ -239,23 +239,23 @@ class Explainer(ABC):
         anatomy = self.anatomy(docs)
         space = TargetSpace(anatomy.outputs, question.target_names)
         chosen = space.choose(question.targets, question.top_targets, count)
-        calls = self._mapped(docs, question, chosen.outputs)
+        calls = self._mapped(docs, anatomy, question, chosen.outputs)
         if question.logits:
             for call in calls:
                 anatomy.index.check_leads(call, chosen.outputs)
         return Resolved(anatomy, space, chosen, calls)
 
     def _mapped(
-        self, docs: Any, question: Question, outputs: tuple[int, ...]
+        self, docs: Any, anatomy: Anatomy, question: Question, outputs: tuple[int, ...]
     ) -> tuple[LayerCall, ...]:
         """Find the layers, each with the form in which its output is read as a map."""
-        index = self.anatomy(docs).index
+        index = anatomy.index
         if question.reshape is not None:
             if question.layer is None:
                 raise ValueError("reshape says how one layer is read; give layer= as well")
-            calls = self.layers(docs, question.layer, outputs)
+            calls = self.layers(docs, anatomy, question.layer, outputs)
             return tuple(attrs.evolve(c, form=given_form(c.shape, question.reshape)) for c in calls)
-        calls = tuple(map(index.check_map, self.layers(docs, question.layer, outputs)))
+        calls = tuple(map(index.check_map, self.layers(docs, anatomy, question.layer, outputs)))
         ranks = {len(call.map_shape or ()) for call in calls}
         if len(ranks) > 1:
             names = ", ".join(repr(index.describe(call)) for call in calls)
@@ -272,15 +272,17 @@ class Explainer(ABC):
         count = len(arrays_of(docs)[0])
         resolved = self.resolve(docs, question, count)
         answer = self._ask(docs, question, resolved, count)
-        _warn_of_blanks(answer, resolved.layer)
+        layer = resolved.layer()
+        description = _description(question, resolved, layer)
+        _warn_of_blanks(answer, layer)
         given = pictures or [None] * count
         return [
             _unusable(answer, doc)
             or Explanation(
                 estimator=self.name,
                 method=question.method.name,
-                layer=resolved.layer,
-                description=_description(question, resolved),
+                layer=layer,
+                description=description,
                 is_regression=answer.is_regression(doc),
                 targets=_target_explanations(answer, doc),
                 image=given[doc] or self.picture(docs, doc, resolved),
@@ -316,7 +318,8 @@ class Explainer(ABC):
             rows = np.broadcast_to(columns, (count, columns.shape[1]))
             arguments.append(np.ascontiguousarray(rows))
         question_of_form = (question.method, question.logits, taps, chosen.top, chosen.outputs)
-        key = (self.fingerprint(), signature(arguments), *question_of_form, functions)
+        # The documents' signature is that of the anatomy.
+        key = (resolved.anatomy, signature(arguments[1:]), *question_of_form, functions)
         state = self.state()
         scoring = ClassScores(space.outputs, chosen.outputs, question.logits)
 
@@ -368,7 +371,7 @@ class Explainer(ABC):
         return program
 
 
-def _description(question: Question, resolved: Resolved) -> str:
+def _description(question: Question, resolved: Resolved, layer: str) -> str:
     outputs = resolved.space.outputs
     activations = sorted({output.activation for output in outputs if output.activation})
     if question.logits and activations:
@@ -376,7 +379,7 @@ def _description(question: Question, resolved: Resolved) -> str:
     else:
         what = "the model's output"
     method = question.method
-    return f"{method.title} at layer '{resolved.layer}', of {what}: {method.formula}"
+    return f"{method.title} at layer '{layer}', of {what}: {method.formula}"
 
 
 def _tap_at(call: LayerCall) -> TapPoint:

@@ -100,7 +100,8 @@ class _Doors:
         explainer = self.explainer(model)
         docs = _example(explainer, doc)
         anatomy = explainer.anatomy(docs)
-        [call] = explainer.layers(docs, layer, (TargetSpace(anatomy.outputs).default_output(),))
+        outputs = (TargetSpace(anatomy.outputs).default_output(),)
+        [call] = explainer.layers(docs, anatomy, layer, outputs)
         return anatomy.index.check_map(call).layer
 
     def spatial_layers(self, model: Any, *, doc: Any = None) -> list[LayerCall]:

@@ -1,7 +1,7 @@
 """Run a Keras model, as it infers, under the eyes of a visitor."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import keras
@@ -44,7 +44,8 @@ class ObservedKerasModel(ObservedModel):
             return docs
 
         if not self.is_built():
-            _Explained(built)(keras.tree.map_structure(_symbolic, docs))
+            with _uncalled_left_so(self.model):
+                _Explained(built)(keras.tree.map_structure(_symbolic, docs))
 
     def run(self, state: Any, docs: Any, visit: Visitor) -> Any:
         # Keras's stateless scope sees to it that nothing the layers do, losses, counters
@@ -53,8 +54,21 @@ class ObservedKerasModel(ObservedModel):
             with _calls.by(NamedObservation(visit)):
                 return self.infer(docs)
 
-        with keras.StatelessScope(state_mapping=zip(self.model.variables, state, strict=False)):
+        scope = keras.StatelessScope(state_mapping=zip(self.model.variables, state, strict=False))
+        with scope, _uncalled_left_so(self.model):
             return _Explained(observed)(docs)
+
+
+@contextmanager
+def _uncalled_left_so(model: keras.Model) -> Iterator[None]:
+    """Let layers that nobody has called yet not look as if somebody had."""
+    # What can be set on a layer may change with its first call.
+    uncalled = [layer for layer in model._flatten_layers() if not layer._called]  # noqa: SLF001
+    try:
+        yield
+    finally:
+        for layer in uncalled:
+            layer._called = False  # noqa: SLF001
 
 
 def _symbolic(array: Any) -> keras.KerasTensor:

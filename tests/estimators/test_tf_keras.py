@@ -236,6 +236,27 @@ def test_nor_does_one_that_fails(monkeypatch):
     assert state(model) == before
 
 
+class Counts(tf_keras.layers.Layer):
+    """Counts its calls, when it infers too."""
+
+    def build(self, _shape):
+        self.count = self.add_weight(name="count", initializer="zeros", trainable=False)
+
+    def call(self, x):
+        self.count.assign_add(1.0)
+        return x * 1.0
+
+
+def test_what_a_layer_counts_is_not_counted_for_explanations():
+    *features, head = tf_keras_models.body()
+    model = tf_keras.Sequential([*features, Counts(), head])
+    model(models.doc())
+    before = state(model)
+    for _ in range(2):
+        explain_prediction(model, models.doc())
+    assert state(model) == before
+
+
 def test_threads_get_what_one_thread_gets():
     model = tf_keras_models.nested_three_deep()
     docs = [models.doc(i) for i in range(8)]

@@ -28,6 +28,7 @@ def state(model):
             sorted(layer.__dict__),
             layer.trainable,
             layer.built,
+            layer._called,
             getattr(layer, "activation", None),
             [keras.ops.convert_to_numpy(w).tobytes() for w in layer.weights],
             [keras.ops.convert_to_numpy(v).tobytes() for v in layer.variables],
