@@ -1,6 +1,7 @@
 """Keras 2 models are explained as their twins of Keras 3 are, and left as they were found."""
 
 import gc
+import re
 import threading
 import weakref
 
@@ -153,7 +154,7 @@ def test_batch_norm_infers():
         {"method": "gradcamm"},
         {"logit": False},
     ],
-    ids=str,
+    ids=lambda options: re.sub(r" at 0x\w+", "", str(options)),
 )
 def test_errors_are_those_of_the_twin(options):
     said = []
