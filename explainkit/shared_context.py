@@ -1,6 +1,5 @@
 """Contexts that hold for the whole process, while anybody in it needs them."""
 
-import inspect
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -65,18 +64,18 @@ class SharedContext:
 
 @contextmanager
 def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
-    """Give an object another attribute for a while."""
-    own = name in vars(owner)
-    # As it stands there: a class method, say, before it is bound.
-    original = inspect.getattr_static(owner, name)
+    """Give a class or a module another attribute for a while."""
+    found = vars(owner).get(name, _NOTHING)
     setattr(owner, name, value)
     try:
         yield
     finally:
         # Somebody may have wrapped ours meanwhile, and still needs it.
-        if inspect.getattr_static(owner, name) is not value:
-            pass
-        elif own:
-            setattr(owner, name, original)
-        else:
-            delattr(owner, name)
+        if vars(owner).get(name) is value:
+            if found is _NOTHING:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, found)
+
+
+_NOTHING = object()

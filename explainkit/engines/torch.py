@@ -82,8 +82,8 @@ def _note(name: str, given: Any, results: Any) -> None:
 
 
 def _noting_custom_functions() -> AbstractContextManager[None]:
-    # Functions with a gradient of somebody's own do not pass through the mode above. Many are
-    # kept as `f = F.apply`, which knows `Function.apply` and looks up only what that calls.
+    # Many are kept as `f = F.apply`, which knows `Function.apply` and looks up only what that
+    # calls.
     called: Any = torch.autograd.Function.__base__
 
     def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
@@ -94,7 +94,29 @@ def _noting_custom_functions() -> AbstractContextManager[None]:
     return replaced(called, "apply", classmethod(apply))
 
 
-_custom_functions = SharedContext(_noting_custom_functions)
+def _noting_scripted(kind: Any) -> AbstractContextManager[None]:
+    original = kind.__call__
+
+    def call(function: Any, *args: Any, **kwargs: Any) -> Any:
+        results = original(function, *args, **kwargs)
+        _note(function.name, (args, kwargs), results)
+        return results
+
+    return replaced(kind, "__call__", call)
+
+
+@contextmanager
+def _noting_the_unseen() -> Iterator[None]:
+    """Note calls of what does not pass through the mode above."""
+    with (
+        _noting_custom_functions(),
+        _noting_scripted(torch.jit.ScriptFunction),
+        _noting_scripted(torch.ScriptMethod),
+    ):
+        yield
+
+
+_unseen = SharedContext(_noting_the_unseen)
 
 
 class _Recording(TorchFunctionMode):
@@ -157,7 +179,7 @@ class TorchEngine(WatchingEngine):
 
     @contextmanager
     def noting(self) -> Iterator[None]:
-        with _custom_functions, _Noting():
+        with _unseen, _Noting():
             yield
 
     def pull_back(self, run: Run) -> PulledBack:

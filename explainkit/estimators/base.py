@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Hashable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import attrs
@@ -146,6 +146,10 @@ class Explainer(ABC):
     @abstractmethod
     def state(self) -> Any:
         """Give the variables' values, for engines whose programs do not read them."""
+
+    def asking(self) -> AbstractContextManager[None]:
+        """Surround what asks the model with what lets it infer, and leaves it as it was found."""
+        return nullcontext()
 
     @abstractmethod
     def runner(self, places: Collection[Place]) -> Callable[[Any, Any, Tap], Any]:
@@ -328,10 +332,12 @@ class Explainer(ABC):
             return self.engine.compile(program, state, *arguments)
 
         try:
-            scores, maps, probas, columns = cache.get(self.model, key, compiled)(state, *arguments)
+            with self.asking():
+                answers = cache.get(self.model, key, compiled)(state, *arguments)
         except UnreachableTapError as error:
             calls = [c for c in resolved.calls if (c.path, c.application) in error.places]
             raise resolved.anatomy.index.unreachable(calls, range(len(space.outputs))) from None
+        scores, maps, probas, columns = answers
         names = _function_names(chosen.functions or (), scores, count)
         return Answer(scores, maps, probas, None if units is None else units[columns], space, names)
 

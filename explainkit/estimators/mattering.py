@@ -73,7 +73,8 @@ def _slopes(
         return tuple(xp.max(xp.abs(_cells(xp, call, gradients))) for call in calls)
 
     state = explainer.state()
-    found = engine.compile(program, state, docs)(state, docs)
+    with explainer.asking():
+        found = engine.compile(program, state, docs)(state, docs)
     return [float(slope) for slope in found]
 
 

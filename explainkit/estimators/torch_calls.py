@@ -1,8 +1,8 @@
-"""Run a PyTorch module, as it infers, under the eyes of a visitor."""
+"""Run a PyTorch module under the eyes of a visitor."""
 
 import weakref
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import nullcontext
 from itertools import chain
 from typing import Any
 
@@ -11,12 +11,6 @@ from torch.overrides import TorchFunctionMode
 
 from explainkit.engines.nested import mapped
 from explainkit.estimators.calls import Observation, ObservedCalls, Visitor
-from explainkit.estimators.torch_inference import (
-    inferring,
-    keeping_random_state,
-    layer_by_layer,
-    uncompiled,
-)
 
 _calls = ObservedCalls(torch.nn.Module)
 
@@ -61,7 +55,7 @@ class _ObservedFunctions(TorchFunctionMode):
 
 
 class ObservedModule:
-    """A module to be run, as it infers, under the eyes of a visitor.
+    """A module to be run under the eyes of a visitor.
 
     It holds the module weakly, so that programs do not keep it alive.
 
@@ -83,14 +77,8 @@ class ObservedModule:
             raise ReferenceError("the model was deleted while it was being explained")
         device, dtype = home_of(module)
         observation = _QualifiedObservation(module, visit)
-        with ExitStack() as scope:
-            scope.enter_context(keeping_random_state(device))
-            scope.enter_context(layer_by_layer)
-            scope.enter_context(uncompiled(module))
-            scope.enter_context(inferring())
-            scope.enter_context(_calls.by(observation))
-            if self._functions:
-                scope.enter_context(_ObservedFunctions(observation))
+        functions = _ObservedFunctions(observation) if self._functions else nullcontext()
+        with _calls.by(observation), functions:
             return _call(module, mapped(lambda one: _at_home(one, device, dtype), docs))
 
 

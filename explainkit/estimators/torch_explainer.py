@@ -1,6 +1,7 @@
 """A PyTorch module, seen as what can be asked of it."""
 
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection, Hashable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -11,8 +12,15 @@ from explainkit.estimators.anatomy import Anatomy, anatomy_of
 from explainkit.estimators.base import Explainer
 from explainkit.estimators.calls import Call, Place
 from explainkit.estimators.documents import Input, Inputs, arrays_of
+from explainkit.estimators.torch_as_found import left_as_found
 from explainkit.estimators.torch_calls import FUNCTION_SUFFIX, ObservedModule, home_of
 from explainkit.estimators.torch_channels import ChannelAxes
+from explainkit.estimators.torch_inference import (
+    inferring,
+    keeping_random_state,
+    layer_by_layer,
+    uncompiled,
+)
 from explainkit.estimators.torch_outputs import named_tensors, with_tensors
 from explainkit.estimators.torch_record import TorchRecord
 
@@ -48,10 +56,21 @@ class TorchExplainer(Explainer):
         return None
 
     def fingerprint(self) -> Hashable:
-        return tuple(map(id, self.model.modules()))
+        return tuple((id(part), *_plain_attributes(part)) for part in self.model.modules())
 
     def state(self) -> Any:
         return ()
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        with (
+            keeping_random_state(home_of(self.model)[0]),
+            layer_by_layer,
+            uncompiled(),
+            left_as_found(self.model),
+            inferring(),
+        ):
+            yield
 
     def runner(self, places: Collection[Place]) -> Callable[[Any, Any, Tap], Any]:
         functions = any(path.endswith(FUNCTION_SUFFIX) for path, _ in places)
@@ -75,7 +94,8 @@ class TorchExplainer(Explainer):
             return anatomy_of(engine, self.name, record, named_tensors(result))
 
         try:
-            return self.engine.trace(look, (), docs)  # type: ignore[no-any-return]
+            with self.asking():
+                return self.engine.trace(look, (), docs)  # type: ignore[no-any-return]
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
@@ -107,6 +127,13 @@ class TorchExplainer(Explainer):
     @staticmethod
     def is_layer(value: Any) -> bool:
         return isinstance(value, torch.nn.Module)
+
+
+def _plain_attributes(part: torch.nn.Module) -> Iterator[tuple[str, Any]]:
+    """List what may decide which way a module runs, apart from whether it trains."""
+    for name, value in vars(part).items():
+        if type(value) in (bool, int, str) and name != "training":
+            yield name, value
 
 
 def _unwrapped(model: torch.nn.Module) -> torch.nn.Module:
