@@ -49,7 +49,7 @@ random picture:
 ```
 
 That it is the layer which feeds the pooling in front of the head is tested for one model of each
-family, and for all of them by
+family, and for all of them (but NASNet on PyTorch, where Keras has none) by
 
 ```sh
 EXPLAINKIT_TEST_ALL_ARCHITECTURES=1 pytest tests/estimators/test_applications.py

@@ -217,10 +217,29 @@ class LayerIndex:
         suggestion = did_you_mean(
             self.name_of(call), [self.name_of(other) for other in spatial]
         ) or (f"; '{self.describe(spatial[-1])}' has" if spatial else "")
-        output = "several tensors" if call.shape is None else f"the shape {call.shape} for each doc"
+        if call.shape is None:
+            raise ValueError(f"{self._untappable(call)}{suggestion}")
         raise ValueError(
-            f"layer '{self.describe(call)}' gives {output}, which has no spatial axes greater "
-            f"than 1{suggestion}"
+            f"layer '{self.describe(call)}' gives the shape {call.shape} for each doc, which has "
+            f"no spatial axes greater than 1{suggestion}"
+        )
+
+    def check_tensor(self, call: LayerCall) -> LayerCall:
+        """Return the call if its output can be tapped, whatever its axes.
+
+        Raises
+        ------
+        ValueError
+            If it is not one tensor of a row for each document.
+        """
+        if call.shape is None:
+            raise ValueError(self._untappable(call))
+        return call
+
+    def _untappable(self, call: LayerCall) -> str:
+        return (
+            f"layer '{self.describe(call)}' does not give one tensor whose first axis counts docs: "
+            "it gives several, or has tokens or windows in front"
         )
 
     @staticmethod

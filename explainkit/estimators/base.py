@@ -258,7 +258,9 @@ class Explainer(ABC):
             if question.layer is None:
                 raise ValueError("reshape says how one layer is read; give layer= as well")
             calls = self.layers(docs, anatomy, question.layer, outputs)
-            return tuple(attrs.evolve(c, form=given_form(c.shape, question.reshape)) for c in calls)
+            shapes = [index.check_tensor(call).shape for call in calls]
+            forms = [given_form(shape, question.reshape) for shape in shapes]
+            return tuple(attrs.evolve(c, form=f) for c, f in zip(calls, forms, strict=True))
         calls = tuple(map(index.check_map, self.layers(docs, anatomy, question.layer, outputs)))
         ranks = {len(call.map_shape or ()) for call in calls}
         if len(ranks) > 1:

@@ -53,13 +53,17 @@ class Inputs:
         TypeError, ValueError
             If it is not one.
         """
+        return self._check_single(
+            doc,
+            "explain_prediction explains one, shape (1, ...): give doc[:1], or use "
+            "explain_predictions for all",
+        )
+
+    def _check_single(self, doc: Any, remedy: str) -> Any:
         checked = self.check_docs(doc, "doc")
         count = len(arrays_of(checked)[0])
         if count != 1:
-            raise ValueError(
-                f"doc is a batch of {count}; explain_prediction explains one, shape (1, ...): "
-                f"give doc[:1], or use explain_predictions for all{self._hint_at_picture(checked)}"
-            )
+            raise ValueError(f"doc is a batch of {count}; {remedy}{self._hint_at_picture(checked)}")
         return checked
 
     def _hint_at_picture(self, docs: Any) -> str:
@@ -87,7 +91,9 @@ class Inputs:
 
     def check_one_of_many(self, doc: Any) -> Any:
         """Return one of several documents, with or without the axis of docs, as `check_doc`."""
-        return self.check_doc(self._with_docs_axis(doc))
+        return self._check_single(
+            self._with_docs_axis(doc), "an iterable gives docs one by one, an array all at once"
+        )
 
     def are_batched(self, docs: Any) -> bool:
         """Tell arrays that hold all documents from an iterable of documents."""

@@ -72,8 +72,8 @@ class KerasLikeRecord(Record):
         self._first_format = self._first_format or self._format
         return self._is_first(self._format)
 
-    def attends(self, layer: Any) -> bool:
-        return isinstance(layer, self.attention) or is_named_attention(layer)
+    def attends(self, call: Call) -> bool:
+        return isinstance(call.layer, self.attention) or is_named_attention(call)
 
     def refer(self, layer: Any) -> Callable[[], Any]:
         return weakref.ref(layer)

@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 
 from explainkit.engines.base import Engine, Flow, Tensor
+from explainkit.engines.nested import leaves
 from explainkit.estimators.calls import Call
 from explainkit.layers import LayerCall
 from explainkit.map_form import MapForm, Sizes, form_of
@@ -49,7 +50,7 @@ class Record(ABC):
         """
 
     @abstractmethod
-    def attends(self, layer: Any) -> bool:
+    def attends(self, call: Call) -> bool:
         """Tell whether the layers inside a layer make no maps, though some look like it."""
 
     @abstractmethod
@@ -66,7 +67,8 @@ class Record(ABC):
     def visit(self, call: Call) -> Any:
         """Note a call, and let its output pass."""
         path, application = call.place
-        if self.attends(call.layer):
+        attends = self.attends(call)
+        if attends:
             self._disregard_within(path)
         tappable = self._is_tappable(call.output)
         self._calls.append(
@@ -76,14 +78,16 @@ class Record(ABC):
                 kind=getattr(call.layer, "__name__", type(call.layer).__name__),
                 shape=tuple(call.output.shape[1:]) if tappable else None,
                 form=None,
-                computes=tappable and self._is_made_by(call),
+                computes=tappable and (attends or self._is_made_by(call)),
                 flow=Flow(frozenset(), frozenset()),
                 reference=self.refer(call.layer),
             )
         )
         self._channels_first.append(self.puts_channels_first(call))
         self._outputs.append(call.output)
-        if tappable:
+        if tappable and attends:
+            self._makers[self.identity(call.output)] = len(self._calls) - 1
+        elif tappable:
             self._makers.setdefault(self.identity(call.output), len(self._calls) - 1)
         return call.output
 
@@ -143,7 +147,11 @@ class Record(ABC):
                 self._calls[i] = attrs.evolve(call, computes=False)
 
 
-def is_named_attention(layer: Any) -> bool:
-    """Tell by the name of a layer's class whether it is one of somebody's own for attention."""
-    name = type(layer).__name__.lower()
-    return "attention" in name or "attn" in name
+def is_named_attention(call: Call) -> bool:
+    """Tell by the name of a layer's class whether it is one of somebody's own for attention.
+
+    A whole model that is called so gives scores, which attend to nothing.
+    """
+    name = type(call.layer).__name__.lower()
+    shape = getattr(leaves(call.output)[0], "shape", ()) if leaves(call.output) else ()
+    return ("attention" in name or "attn" in name) and len(shape) > 2

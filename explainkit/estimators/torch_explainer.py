@@ -1,7 +1,9 @@
 """A PyTorch module, seen as what can be asked of it."""
 
-from collections.abc import Callable, Collection, Hashable, Iterator
+import inspect
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import torch
@@ -10,7 +12,7 @@ from explainkit.engines.base import Tap, Tensor
 from explainkit.engines.torch import TorchEngine
 from explainkit.estimators.anatomy import Anatomy, anatomy_of
 from explainkit.estimators.base import Explainer
-from explainkit.estimators.calls import Call, Place
+from explainkit.estimators.calls import Call, Place, Visitor
 from explainkit.estimators.documents import Input, Inputs, arrays_of
 from explainkit.estimators.torch_as_found import left_as_found
 from explainkit.estimators.torch_calls import FUNCTION_SUFFIX, ObservedModule, home_of
@@ -90,24 +92,78 @@ class TorchExplainer(Explainer):
         def look(_state: Any, tensors: Any) -> Anatomy:
             with ChannelAxes() as axes:
                 record = TorchRecord(engine, arrays_of(tensors), axes)
-                result = observed.run(tensors, record.visit)
-            return anatomy_of(engine, self.name, record, named_tensors(result))
+                result = self._run_once(observed, tensors, record.visit)
+            named = self._check_outputs(result, tensors)
+            return anatomy_of(engine, self.name, record, named)
 
+        self._check_parts()
+        self._check_names(docs)
+        with self.asking():
+            return self.engine.trace(look, (), docs)  # type: ignore[no-any-return]
+
+    def _check_parts(self) -> None:
+        for path, part in self.model.named_modules():
+            if isinstance(part, torch.jit.ScriptModule) and part.training:
+                raise TypeError(
+                    f"'{path}' in model '{self.name}' is a TorchScript module that trains, and "
+                    "cannot be told to infer but by eval(); call it first"
+                )
+        if any(map(torch.is_inference, chain(self.model.parameters(), self.model.buffers()))):
+            raise ValueError(
+                f"model '{self.name}' was made under torch.inference_mode(), so that nothing can "
+                "be differentiated through it; make or load it outside"
+            )
+
+    def _check_names(self, docs: Any) -> None:
+        """Tell whether the documents fill the arguments of the module."""
         try:
-            with self.asking():
-                return self.engine.trace(look, (), docs)  # type: ignore[no-any-return]
+            signature = inspect.signature(self.model.forward)
+        except ValueError:  # written in another language
+            return
+        named = isinstance(docs, Mapping)
+        try:
+            signature.bind(*() if named else arrays_of(docs), **docs if named else {})
+        except TypeError as error:
+            given = f"the inputs {sorted(docs)}" if named else f"{len(arrays_of(docs))} arrays"
+            raise ValueError(
+                f"docs has {given}; model '{self.name}' takes {list(signature.parameters)}: {error}"
+            ) from None
+
+    def _run_once(self, observed: ObservedModule, docs: Any, visit: Visitor) -> Any:
+        try:
+            return observed.run(docs, visit)
         except torch.OutOfMemoryError:
             raise
-        except RuntimeError as error:
+        except (AssertionError, IndexError, RuntimeError, TypeError, ValueError) as error:
             raise ValueError(self._does_not_take(docs, error)) from error
 
     def _does_not_take(self, docs: Any, error: Exception) -> str:
-        shapes = ", ".join(str(tuple(one.shape)) for one in arrays_of(docs))
+        given: list[Any] = arrays_of(docs)
+        shapes = ", ".join(str(tuple(one.shape)) for one in given)
+        said = str(error) or type(error).__name__
+        hint = f"pictures are given as {self.inputs().picture}"
+        if whole := [one.dtype for one in given if not one.dtype.is_floating_point]:
+            hint = f"docs hold {whole[0]}: give floats, preprocessed as the model takes them"
         return (
             f"model '{self.name}' cannot be run on docs of shape {shapes}: "
-            f"{str(error).splitlines()[0]}; pictures are given as "
-            f"{self.inputs().picture}"
+            f"{said.splitlines()[0]}; {hint}"
         )
+
+    def _check_outputs(self, result: Any, docs: Any) -> list[tuple[str, torch.Tensor]]:
+        """Name the tensors of a result, of which some must have an axis of documents."""
+        named, doc = named_tensors(result), arrays_of(docs)[0]
+        if not named:
+            raise TypeError(
+                f"model '{self.name}' returns a {type(result).__name__}; give a model that "
+                "returns tensors, or tuples, lists, dicts or dataclasses of them"
+            )
+        if not any(len(one.shape) > 0 and len(one) == len(doc) for _, one in named):
+            raise ValueError(
+                f"model '{self.name}' gives outputs of shape {tuple(named[0][1].shape)} for docs "
+                f"of shape {tuple(doc.shape)}; the first axis of both must be the axis of docs: "
+                f"pictures are given as {self.inputs().picture}"
+            )
+        return named
 
     @staticmethod
     def flatten(outputs: Any) -> list[Tensor]:

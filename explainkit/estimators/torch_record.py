@@ -44,8 +44,8 @@ class TorchRecord(Record):
         name = getattr(layer, "__name__", "")
         return name in _CASTING or any(part in name for part in _HANDING_ON)
 
-    def attends(self, layer: Any) -> bool:
-        return isinstance(layer, torch.nn.MultiheadAttention) or is_named_attention(layer)
+    def attends(self, call: Call) -> bool:
+        return isinstance(call.layer, torch.nn.MultiheadAttention) or is_named_attention(call)
 
     def refer(self, layer: Any) -> Callable[[], Any]:
         return weakref.ref(layer) if isinstance(layer, torch.nn.Module) else lambda: layer
