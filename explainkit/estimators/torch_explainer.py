@@ -141,7 +141,7 @@ class TorchExplainer(Explainer):
         given: list[Any] = arrays_of(docs)
         shapes = ", ".join(str(tuple(one.shape)) for one in given)
         said = str(error) or type(error).__name__
-        hint = f"pictures are given as {self.inputs().picture}"
+        hint = f"pictures are given as {self.inputs().picture}, with the axis of docs in front"
         if whole := [one.dtype for one in given if not one.dtype.is_floating_point]:
             hint = f"docs hold {whole[0]}: give floats, preprocessed as the model takes them"
         return (

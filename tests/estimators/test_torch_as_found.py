@@ -75,6 +75,7 @@ def write_loss(module, x):
     module.aux = x.abs().mean()
 
 
+@pytest.mark.filterwarnings("ignore:nothing at layer")
 @WRAPPED
 @pytest.mark.parametrize("options", [{}, {"targets": [0, 2]}, {"logits": False}])
 def test_a_loss_kept_on_the_module_is_still_that_of_its_own_call(wrap, options):
