@@ -50,14 +50,18 @@ def _found(reference: "weakref.ref[torch.nn.Module]") -> Iterator[None]:
                     buffer.copy_(values)
 
 
+def is_of_pytorch(part: torch.nn.Module) -> bool:
+    """Tell PyTorch's own modules from those that somebody wrote."""
+    return type(part).__module__.startswith("torch.nn.modules.")
+
+
 def _may_write(part: torch.nn.Module) -> bool:
     lazy = torch.nn.modules.lazy.LazyModuleMixin
     if isinstance(part, lazy) and part.has_uninitialized_params():
         # What is built when it is first called stays built.
         return False
     # PyTorch's own write nothing when they infer; somebody's hooks on them may.
-    own = type(part).__module__.startswith("torch.nn.modules.")
-    return not own or bool(part._forward_pre_hooks or part._forward_hooks)  # noqa: SLF001
+    return not is_of_pytorch(part) or bool(part._forward_pre_hooks or part._forward_hooks)  # noqa: SLF001
 
 
 def _contents(part: torch.nn.Module) -> dict[str, Any]:

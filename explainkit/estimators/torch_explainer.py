@@ -14,7 +14,7 @@ from explainkit.estimators.anatomy import Anatomy, anatomy_of
 from explainkit.estimators.base import Explainer
 from explainkit.estimators.calls import Call, Place, Visitor
 from explainkit.estimators.documents import Input, Inputs, arrays_of
-from explainkit.estimators.torch_as_found import left_as_found
+from explainkit.estimators.torch_as_found import is_of_pytorch, left_as_found
 from explainkit.estimators.torch_calls import FUNCTION_SUFFIX, ObservedModule, home_of
 from explainkit.estimators.torch_channels import ChannelAxes
 from explainkit.estimators.torch_inference import (
@@ -58,7 +58,10 @@ class TorchExplainer(Explainer):
         return None
 
     def fingerprint(self) -> Hashable:
-        return tuple((id(part), *_plain_attributes(part)) for part in self.model.modules())
+        return tuple(
+            id(part) if is_of_pytorch(part) else (id(part), *_plain_attributes(part))
+            for part in self.model.modules()
+        )
 
     def state(self) -> Any:
         return ()
