@@ -1,7 +1,7 @@
 """What is noted of one run of a model: which layers ran, and what they made."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -29,6 +29,8 @@ class Record(ABC):
         self._calls: list[LayerCall] = []
         self._channels_first: list[bool] = []
         self._outputs: list[Any] = []
+        #: The calls inside attention.
+        self._mixing: set[int] = set()
         # Tensors are kept while they are told apart by identity.
         self._makers: dict[Hashable, int] = {}
 
@@ -67,9 +69,9 @@ class Record(ABC):
     def visit(self, call: Call) -> Any:
         """Note a call, and let its output pass."""
         path, application = call.place
-        attends = self.attends(call)
-        if attends:
-            self._disregard_within(path)
+        if self.attends(call):
+            inside = f"{path}{self.separator}"
+            self._mixing |= {i for i, c in enumerate(self._calls) if c.path.startswith(inside)}
         tappable = self._is_tappable(call.output)
         self._calls.append(
             LayerCall(
@@ -78,16 +80,14 @@ class Record(ABC):
                 kind=getattr(call.layer, "__name__", type(call.layer).__name__),
                 shape=tuple(call.output.shape[1:]) if tappable else None,
                 form=None,
-                computes=tappable and (attends or self._is_made_by(call)),
+                computes=tappable and self._is_made_by(call),
                 flow=Flow(frozenset(), frozenset()),
                 reference=self.refer(call.layer),
             )
         )
         self._channels_first.append(self.puts_channels_first(call))
         self._outputs.append(call.output)
-        if tappable and attends:
-            self._makers[self.identity(call.output)] = len(self._calls) - 1
-        elif tappable:
+        if tappable:
             self._makers.setdefault(self.identity(call.output), len(self._calls) - 1)
         return call.output
 
@@ -103,14 +103,24 @@ class Record(ABC):
         """
         tappable = [i for i, call in enumerate(self._calls) if call.shape is not None]
         flows = self._engine.flow(self._docs, [self._outputs[i] for i in tappable], scores)
+        placed = {
+            i: Flow(flow.sources, frozenset(positions[sink] for sink in flow.sinks))
+            for i, flow in zip(tappable, flows, strict=True)
+        }
+        calls = self._read(placed, self._mixing)
+        # Where there is nothing else, what looks like a map is one.
+        return calls if any(c.computes and c.is_spatial for c in calls) else self._read(placed, ())
+
+    def _read(self, flows: Mapping[int, Flow], mixing: Collection[int]) -> tuple[LayerCall, ...]:
+        """Read outputs as maps, but for those of calls that only mix what others worked out."""
+        calls = list(self._calls)
         earlier: list[Sizes] = []
-        for i, flow in zip(tappable, flows, strict=True):
-            sinks = frozenset(positions[sink] for sink in flow.sinks)
-            form = self._form_of(i, flow, earlier)
-            self._calls[i] = attrs.evolve(self._calls[i], flow=Flow(flow.sources, sinks), form=form)
-            if self._calls[i].computes and form is not None:
+        for i, flow in flows.items():
+            computes, form = calls[i].computes and i not in mixing, self._form_of(i, flow, earlier)
+            calls[i] = attrs.evolve(calls[i], flow=flow, form=form, computes=computes)
+            if computes and form is not None:
                 earlier.append(form.sizes)
-        return tuple(self._calls)
+        return tuple(calls)
 
     def maker_of(self, logits: Tensor | None, output: Any) -> LayerCall | None:
         """Find the layer that worked out an output's scores, before its final activation."""
@@ -140,11 +150,6 @@ class Record(ABC):
 
     def _is_made_by(self, call: Call) -> bool:
         return self.identity(call.output) not in self._makers and not self.hands_on(call.layer)
-
-    def _disregard_within(self, path: str) -> None:
-        for i, call in enumerate(self._calls):
-            if call.path.startswith(f"{path}{self.separator}"):
-                self._calls[i] = attrs.evolve(call, computes=False)
 
 
 def is_named_attention(call: Call) -> bool:

@@ -69,4 +69,6 @@ class TorchRecord(Record):
         if name.endswith(FUNCTION_SUFFIX) and within == call.place[0]:
             self._calls[this] = attrs.evolve(self._calls[this], computes=maker.computes)
             self._calls[self._makers[key]] = attrs.evolve(maker, computes=False)
+            if self._makers[key] in self._mixing:
+                self._mixing.add(this)
             self._makers[key] = this

@@ -318,3 +318,22 @@ def test_a_module_made_in_inference_mode_is_an_error(layer):
         module = Net()
     with pytest.raises(ValueError, match="inference_mode"):
         explain_prediction(module, a_doc(), layer=layer)
+
+
+class BackboneWithAttention(nn.Module):
+    """Gives a map, so that its name alone does not tell it from attention over one."""
+
+    def __init__(self):
+        super().__init__()
+        self.c1 = nn.Conv2d(3, 6, 3)
+
+    def forward(self, x):
+        return functional.relu(self.c1(x))
+
+
+def test_what_is_inside_attention_is_a_map_where_there_is_no_other():
+    head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, CLASSES))
+    module = nn.Sequential(BackboneWithAttention(), head)
+    expl = explain_prediction(module, a_doc())
+    assert expl.layer == "0"
+    assert expl.targets[0].map.shape == (SIZE - 2, SIZE - 2)
