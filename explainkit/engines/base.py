@@ -100,9 +100,6 @@ class Engine(ABC):
     name: ClassVar[str]
     #: Whether compiled programs see new values of the model's variables by themselves.
     reads_variables: ClassVar[bool]
-    #: Whether programs can be traced for sizes, beside the number of documents, that are
-    #: not known yet.
-    takes_open_sizes: ClassVar[bool]
     #: Whether compiled programs run without the Python that they were written in.
     compiles: ClassVar[bool]
     #: What a compiled program may raise beside Python's own errors.

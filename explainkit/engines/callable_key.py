@@ -3,11 +3,10 @@
 import builtins
 import weakref
 from collections.abc import Callable, Hashable
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType, NoneType
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-#: What cannot change behind a function's back.
-_PLAIN = (bool, bytes, complex, float, int, str, ModuleType, NoneType)
+from explainkit.engines.callable_state import PLAIN, state_of
 
 
 class CallableKey:
@@ -15,7 +14,8 @@ class CallableKey:
 
     It may hold the very model whose programs it is a key of, and would never be
     freed. Functions that are made anew of the same code, such as a lambda in a
-    loop, are one key where all that they refer to is plain and equal.
+    loop, are one key where all that they refer to is plain and equal. A callable that
+    reads other values than before is another key.
 
     Parameters
     ----------
@@ -27,7 +27,8 @@ class CallableKey:
         meaning = _meaning_of(function)
         self._lives_on = meaning is not None
         self._reference = _twin_of(function) if self._lives_on else _reference_to(function)
-        self._identity = _identity_of(function) if meaning is None else meaning
+        identity = _identity_of(function) if meaning is None else meaning
+        self._identity = (identity, state_of(function))
 
     def get(self) -> Any:
         """Return the callable; None once it is gone."""
@@ -88,6 +89,6 @@ def _meaning_of(function: Callable[..., Any]) -> Hashable | None:
         *(names[name] for name in code.co_names if name in names),
         *(function.__defaults__ or ()),
     ]
-    if not all(isinstance(value, _PLAIN) for value in values):
+    if not all(isinstance(value, (*PLAIN, ModuleType)) for value in values):
         return None
     return code, id(names), tuple((type(value), value) for value in values)

@@ -73,7 +73,6 @@ class JaxEngine(WatchingEngine):
 
     name = "jax"
     reads_variables = False
-    takes_open_sizes = False
     compiles = True
     errors = (jax.errors.JaxRuntimeError,)
     xp: ClassVar[Any] = jnp

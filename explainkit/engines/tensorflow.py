@@ -1,8 +1,9 @@
 """The TensorFlow engine: a tape that watches only the tapped tensors."""
 
+import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import Any
@@ -75,7 +76,11 @@ def _to_numpy(value: Any) -> Any:
     return None if value is None else np.asarray(value)
 
 
-def _traced(program: Callable[..., Any], state: Any, arguments: tuple[Any, ...]) -> Any:
+def _single_spec(array: Any) -> tf.TensorSpec:
+    return tf.TensorSpec([1, *array.shape[1:]], array.dtype)
+
+
+def _traced(program: Callable[..., Any], *specs: Any) -> Any:
     def in_its_graph(*tensors: Any) -> Any:
         token = _program_graph.set(tf.compat.v1.get_default_graph())
         try:
@@ -83,7 +88,6 @@ def _traced(program: Callable[..., Any], state: Any, arguments: tuple[Any, ...])
         finally:
             _program_graph.reset(token)
 
-    specs = [tf.nest.map_structure(_spec, state), *tf.nest.map_structure(_open_spec, arguments)]
     function = tf.function(in_its_graph, autograph=False)
     if tf.executing_eagerly():
         return function.get_concrete_function(*specs)
@@ -121,12 +125,17 @@ def _only_read(operation: tf.Operation) -> Collection[int]:
 
 @contextmanager
 def _left_as_found(variables: list[tf.Variable]) -> Iterator[None]:
-    values = [tf.identity(variable) for variable in variables]
-    try:
-        yield
-    finally:
-        for variable, value in zip(variables, values, strict=True):
-            variable.assign(value)
+    # One program at a time, or what one has written would be what another has found.
+    with _writing if variables else nullcontext():
+        values = [tf.identity(variable) for variable in variables]
+        try:
+            yield
+        finally:
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+
+
+_writing = threading.RLock()
 
 
 class TensorFlowEngine(Engine):
@@ -134,7 +143,6 @@ class TensorFlowEngine(Engine):
 
     name = "tensorflow"
     reads_variables = True
-    takes_open_sizes = True
     compiles = True
     errors = (tf.errors.OpError,)
     xp = _NAMESPACE
@@ -145,13 +153,16 @@ class TensorFlowEngine(Engine):
         def traced(*tensors: Any) -> None:
             said.append(program(*tensors))
 
-        _traced(traced, state, arguments)
+        # One document, so that windows or tokens in front do not pass for documents.
+        specs = tf.nest.map_structure(_single_spec, arguments)
+        _traced(traced, tf.nest.map_structure(_spec, state), *specs)
         return said[-1]
 
     def compile(
         self, program: Callable[..., Any], state: Any, *arguments: Any
     ) -> Callable[..., Any]:
-        compiled = _traced(program, state, arguments)
+        specs = tf.nest.map_structure(_open_spec, arguments)
+        compiled = _traced(program, tf.nest.map_structure(_spec, state), *specs)
         written = _variables_written(compiled.graph)
 
         def run(*arrays: Any) -> Any:

@@ -150,7 +150,6 @@ class TorchEngine(WatchingEngine):
 
     name = "torch"
     reads_variables = True
-    takes_open_sizes = False
     compiles = False
     errors = ()
     xp = _NAMESPACE

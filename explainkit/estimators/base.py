@@ -14,8 +14,8 @@ from explainkit.engines.cache import WeakCache
 from explainkit.engines.callable_key import CallableKey
 from explainkit.estimators.anatomy import Anatomy
 from explainkit.estimators.calls import Place
-from explainkit.estimators.documents import Inputs, arrays_of
-from explainkit.estimators.mattering import last_that_matters
+from explainkit.estimators.documents import Inputs, arrays_of, closed_like
+from explainkit.estimators.mattering import NothingMattersError, last_that_matters
 from explainkit.explanation import (
     Explanation,
     PictureSource,
@@ -230,7 +230,18 @@ class Explainer(ABC):
             return leading[-1]
         # Behind the last attention, often only the token of the class still matters.
         key = ("cells that matter", anatomy, outputs)
-        return cache.get(self.model, key, lambda: last_that_matters(self, docs, leading, outputs))
+        try:
+            place = cache.get(self.model, key, lambda: self._last_that_matters(docs, outputs))
+        except NothingMattersError:
+            # The model may yet learn: this is not kept.
+            return leading[-1]
+        return next((c for c in leading if (c.path, c.application) == place), leading[-1])
+
+    def _last_that_matters(self, docs: Any, outputs: tuple[int, ...]) -> Place:
+        closed = closed_like(docs)
+        calls = self.anatomy(closed).index.leading(outputs)
+        call = last_that_matters(self, closed, calls, outputs)
+        return call.path, call.application
 
     def resolve(self, docs: Any, question: Question, count: int | None) -> Resolved:
         """Find the targets and the layers that are meant, before any forward pass.
@@ -413,7 +424,13 @@ def _call_all(engine: Engine, functions: tuple[CallableKey, ...], outputs: Any) 
     columns = []
     for key in functions:
         function = key.get()
-        scores = function(outputs)
+        try:
+            scores = function(outputs)
+        except Exception as error:
+            raise ValueError(
+                f"the target {_name(function)} fails: {type(error).__name__}: {error}; it is "
+                "called with the outputs of the model, tensors of its framework"
+            ) from error
         if not engine.is_floating(scores):
             raise TypeError(
                 f"the target {_name(function)} gives a {type(scores).__name__}; give a tensor of "

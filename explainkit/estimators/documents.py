@@ -7,6 +7,8 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from explainkit.estimators.open_sizes import SIZES, Spec
+
 
 @attrs.frozen
 class Input:
@@ -255,12 +257,15 @@ def blank_like(docs: Any) -> Any:
     return rearranged(docs, [np.zeros_like(array) for array in arrays_of(docs)])
 
 
+def closed_like(docs: Any) -> Any:
+    """Describe documents of the same structure, of some size where it is open."""
+    specs = [Spec(tuple(one.shape), str(one.dtype)).closed(SIZES[0]) for one in arrays_of(docs)]
+    return rearranged(docs, specs)
+
+
 def noise_like(docs: Any) -> Any:
-    """Make one document of the same structure that shows noise; None where a size is open."""
-    arrays = arrays_of(docs)
-    if any(None in array.shape[1:] for array in arrays):
-        return None
-    return rearranged(docs, [_noise(one.shape[1:], np.dtype(one.dtype)) for one in arrays])
+    """Make one document of the same structure that shows noise."""
+    return rearranged(docs, [_noise(one.shape[1:], np.dtype(one.dtype)) for one in arrays_of(docs)])
 
 
 def _noise(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:

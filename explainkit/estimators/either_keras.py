@@ -112,7 +112,7 @@ class KerasLikeExplainer(Explainer):
         return run
 
     def trace(self, docs: Any) -> Anatomy:
-        if self.engine.takes_open_sizes or not any(one.is_open for one in _specs(docs)):
+        if not any(one.is_open for one in _specs(docs)):
             return self._trace(docs)
         once, again = (
             self._trace(rearranged(docs, [one.closed(size) for one in _specs(docs)]))

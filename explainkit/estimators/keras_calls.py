@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from explainkit.estimators.as_found import left_as_found
 from explainkit.estimators.calls import NamedObservation, ObservedCalls, Visitor
 from explainkit.estimators.either_keras_calls import ObservedModel
 
@@ -44,7 +45,7 @@ class ObservedKerasModel(ObservedModel):
             return docs
 
         if not self.is_built():
-            with _uncalled_left_so(self.model):
+            with _left_as_found(self.model):
                 _Explained(built)(keras.tree.map_structure(_symbolic, docs))
 
     def run(self, state: Any, docs: Any, visit: Visitor) -> Any:
@@ -55,8 +56,20 @@ class ObservedKerasModel(ObservedModel):
                 return self.infer(docs)
 
         scope = keras.StatelessScope(state_mapping=zip(self.model.variables, state, strict=False))
-        with scope, _uncalled_left_so(self.model):
+        with scope, _left_as_found(self.model):
             return _Explained(observed)(docs)
+
+
+@contextmanager
+def _left_as_found(model: keras.Model) -> Iterator[None]:
+    with left_as_found(model, _writing_layers), _uncalled_left_so(model):
+        yield
+
+
+def _writing_layers(model: keras.Model) -> list[keras.Layer]:
+    """List the layers that may set attributes: Keras's own do not; what is built stays built."""
+    layers = model._flatten_layers()  # noqa: SLF001 - no public way
+    return [one for one in layers if one.built and not type(one).__module__.startswith("keras.")]
 
 
 @contextmanager
@@ -72,4 +85,4 @@ def _uncalled_left_so(model: keras.Model) -> Iterator[None]:
 
 
 def _symbolic(array: Any) -> keras.KerasTensor:
-    return keras.KerasTensor(tuple(array.shape), array.dtype)
+    return keras.KerasTensor((None, *array.shape[1:]), array.dtype)

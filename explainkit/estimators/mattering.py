@@ -16,6 +16,11 @@ from explainkit.layers import LayerCall
 if TYPE_CHECKING:
     from explainkit.estimators.base import Explainer
 
+
+class NothingMattersError(Exception):
+    """No cell of any map matters to any score."""
+
+
 #: How many of the last calls are looked at: those of some blocks of a transformer.
 _LOOKED_AT = 32
 
@@ -38,12 +43,14 @@ def last_that_matters(
     Returns
     -------
     LayerCall
-        The last of all where no gradient says anything.
+
+    Raises
+    ------
+    NothingMattersError
+        If no gradient says anything, such as those of a head that was never trained.
     """
     looked_at = list(calls[-_LOOKED_AT:])
     noise = noise_like(docs)
-    if noise is None:
-        return calls[-1]
     while looked_at:
         try:
             slopes = _slopes(explainer, noise, looked_at, outputs)
@@ -51,8 +58,10 @@ def last_that_matters(
             looked_at = [c for c in looked_at if (c.path, c.application) not in error.places]
         else:
             mattering = [c for c, slope in zip(looked_at, slopes, strict=True) if slope > 0]
-            return mattering[-1] if mattering else calls[-1]
-    return calls[-1]
+            if mattering:
+                return mattering[-1]
+            break
+    raise NothingMattersError
 
 
 def _slopes(

@@ -141,11 +141,11 @@ class Record(ABC):
         return shape[1:] if self.docs_channels_first else shape[:-1]
 
     def _is_tappable(self, output: Any) -> bool:
-        # What is cut into windows counts windows first, not documents.
+        # What is cut into windows counts windows first, not documents; a few outputs do not say.
         return (
             self._engine.is_tappable(output)
             and len(output.shape) > 0
-            and output.shape[0] == self._docs[0].shape[0]
+            and output.shape[0] in (None, self._docs[0].shape[0])
         )
 
     def _is_made_by(self, call: Call) -> bool:

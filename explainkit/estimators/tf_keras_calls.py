@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import attrs
 import tensorflow as tf
 import tf_keras
 
+from explainkit.estimators.as_found import left_as_found
 from explainkit.estimators.calls import NamedObservation, ObservedCalls, Visitor
 from explainkit.estimators.either_keras_calls import ObservedModel
 
@@ -54,11 +54,16 @@ class ObservedTfKerasModel(ObservedModel):
     def build(self, docs: Any) -> None:
         if not self.is_built():
             with _left_as_found(self.model):
-                self.infer(docs)
+                self.infer(tf.nest.map_structure(_of_any_number, docs))
 
     def run(self, state: Any, docs: Any, visit: Visitor) -> Any:  # noqa: ARG002 - read by TensorFlow
         with _left_as_found(self.model), _calls.by(_Observation(visit)):
             return self.infer(docs)
+
+
+def _of_any_number(docs: tf.Tensor) -> tf.Tensor:
+    """Hide how many documents there are: what is built for them must take others, too."""
+    return tf.compat.v1.placeholder_with_default(docs, (None, *docs.shape[1:]))
 
 
 @contextmanager
@@ -69,48 +74,16 @@ def _left_as_found(model: Any) -> Iterator[None]:
     losses, adds metrics, and remembers what a model was called with. What is built
     meanwhile stays built.
     """
-    found = [_Found.of(layer) for layer in model._flatten_layers()]  # noqa: SLF001 - no public way
-    try:
-        yield
-    finally:
-        for layer in found:
-            layer.restore()
+    layers = list(model._flatten_layers())  # noqa: SLF001 - no public way
+    # Of this thread: others have their own.
+    losses = [list(layer._eager_losses) for layer in layers]  # noqa: SLF001
+    with left_as_found(model, _built_layers):
+        try:
+            yield
+        finally:
+            for layer, collected in zip(layers, losses, strict=True):
+                layer._thread_local._eager_losses = collected  # noqa: SLF001
 
 
-@attrs.frozen
-class _Found:
-    """A layer as it was found."""
-
-    layer: Any
-    #: The losses that this thread has collected; other threads have their own.
-    losses: list[Any]
-    #: None where the layer was not built yet.
-    attributes: dict[str, Any] | None
-    contents: dict[str, Any]
-
-    @classmethod
-    def of(cls, layer: Any) -> "_Found":
-        attributes = dict(vars(layer)) if layer.built else None
-        contents = {
-            name: value.copy()
-            for name, value in (attributes or {}).items()
-            if type(value) in (list, dict, set)
-        }
-        return cls(layer, list(layer._eager_losses), attributes, contents)  # noqa: SLF001
-
-    def restore(self) -> None:
-        self.layer._thread_local._eager_losses = self.losses  # noqa: SLF001
-        if self.attributes is None:
-            return
-        # Not by setattr, which tracks what it is given.
-        now = vars(self.layer)
-        for name in now.keys() - self.attributes.keys():
-            del now[name]
-        now.update(self.attributes)
-        for name, content in self.contents.items():
-            value = now[name]
-            if isinstance(value, list):
-                value[:] = content
-            else:
-                value.clear()
-                value.update(content)
+def _built_layers(model: Any) -> list[Any]:
+    return [layer for layer in model._flatten_layers() if layer.built]  # noqa: SLF001

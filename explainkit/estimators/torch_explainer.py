@@ -14,7 +14,7 @@ from explainkit.estimators.anatomy import Anatomy, anatomy_of
 from explainkit.estimators.base import Explainer
 from explainkit.estimators.calls import Call, Place, Visitor
 from explainkit.estimators.documents import Input, Inputs, arrays_of
-from explainkit.estimators.torch_as_found import is_of_pytorch, left_as_found
+from explainkit.estimators.torch_as_found import is_of_pytorch, module_left_as_found
 from explainkit.estimators.torch_calls import FUNCTION_SUFFIX, ObservedModule, home_of
 from explainkit.estimators.torch_channels import ChannelAxes
 from explainkit.estimators.torch_inference import (
@@ -72,7 +72,7 @@ class TorchExplainer(Explainer):
             keeping_random_state(home_of(self.model)[0]),
             layer_by_layer,
             uncompiled(),
-            left_as_found(self.model),
+            module_left_as_found(self.model),
             inferring(),
         ):
             yield
