@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any, ClassVar
 
 import jax
@@ -16,8 +17,8 @@ from explainkit.engines.nested import leaves, mapped
 from explainkit.engines.operations import WatchingEngine, noted_log
 from explainkit.shared_context import SharedContext, replaced
 
-#: Functions that are several operations, of which no single one is the activation.
-_ACTIVATION_FUNCTIONS = ("softmax", "log_softmax", "sigmoid")
+#: Where JAX's own functions are written.
+_HOME = str(Path(jax.__file__).parent)
 
 #: Where JAX stands when it traces the program itself, and no function within it.
 _level: ContextVar[Any] = ContextVar("level", default=None)
@@ -37,14 +38,18 @@ def _noted(original: Callable[..., Any], name_of: Callable[..., str]) -> Callabl
 
 
 def _name_of_primitive(primitive: Any, *_: Any, **params: Any) -> str:
-    # A jitted function within a program is a call of one primitive, with a name.
-    return str(params.get("name", primitive.name))
+    # A jitted function within a program is a call of one primitive. Somebody's own may have
+    # the name of one of JAX's, and do something else.
+    if "jaxpr" not in params or "name" not in params:
+        return str(primitive.name)
+    source = getattr(params["jaxpr"].jaxpr.debug_info, "func_src_info", None) or ""
+    return str(params["name"]) if f" at {_HOME}" in source else str(primitive.name)
 
 
 def _watched_functions() -> Iterator[tuple[Any, str, Callable[..., str]]]:
     yield core.Primitive, "bind", _name_of_primitive
-    for name in _ACTIVATION_FUNCTIONS:
-        yield jax.nn, name, lambda *_, name=name, **__: name
+    # Several operations, of which no single one is the activation.
+    yield jax.nn, "softmax", lambda *_, **__: "softmax"
 
 
 @contextmanager

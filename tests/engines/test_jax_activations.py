@@ -85,17 +85,15 @@ def test_a_share_of_the_sum_is_no_softmax(made, name):
 
 
 @each_way
-def test_the_logits_of_a_cooled_softmax_are_the_quotients(made):
+def test_a_softmax_within_somebodys_function_is_not_seen(made):
     @jax.jit
     def softmax(x):
         return jax.nn.softmax(x / 4)
 
     model = ending(made(softmax))
     found = explain_prediction(model, DOC, targets=[0, 1, 2]).targets
-    scores, probas = [one.score for one in found], [one.proba for one in found]
-    np.testing.assert_allclose(jax.nn.softmax(np.array(scores)), probas, atol=1e-5)
-    np.testing.assert_allclose(probas, outputs_of(model), atol=1e-5)
-    np.testing.assert_allclose(scores, before_the_end(model) / 4, atol=1e-5)
+    np.testing.assert_allclose([one.score for one in found], outputs_of(model), atol=1e-5)
+    assert {one.proba for one in found} == {None}
 
 
 @each_way
@@ -110,7 +108,9 @@ def test_a_sigmoid_is_found_however_it_is_reached(made, function):
 
 
 @each_way
-@pytest.mark.parametrize("function", [softmax, jax.jit(softmax)], ids=["imported", "jitted"])
+@pytest.mark.parametrize(
+    "function", [lambda x: jax.nn.softmax(x), jax.jit(softmax)], ids=["jax.nn", "jitted"]
+)
 def test_so_is_a_softmax(made, function):
     model = ending(made(function))
     found = explain_prediction(model, DOC, targets=1).targets[0]

@@ -47,12 +47,12 @@ def said(model, index, doc=DOC):
 
 
 def masked(outputs):
-    return ops.sum(outputs * mask, axis=-1)
+    return ops.sum(ops.multiply(outputs, mask), axis=-1)
 
 
 def masked_within(outputs):
     def inner(outputs):
-        return ops.sum(outputs * mask, axis=-1)
+        return ops.sum(ops.multiply(outputs, mask), axis=-1)
 
     return inner(outputs)
 
@@ -99,7 +99,7 @@ def test_a_mask_of_pixels_for_each_doc():
     model = keras.Sequential([keras.Input((16, 16, 3)), *convolutions])
 
     def region(outputs):
-        return ops.mean(outputs[..., 1] * mask, axis=(1, 2))
+        return ops.mean(ops.multiply(outputs[..., 1], mask), axis=(1, 2))
 
     for seed in range(3):
         doc = models.doc(seed)
@@ -149,7 +149,7 @@ def test_an_array_of_the_function_around_it(model):
     weights = unit_mask(0)
 
     def target(outputs):
-        return ops.sum(outputs * weights, axis=-1)
+        return ops.sum(ops.multiply(outputs, weights), axis=-1)
 
     assert score(model, target) == said(model, 0)
     weights = unit_mask(1)
@@ -217,7 +217,7 @@ def test_one_of_several_targets(model):
     weights = unit_mask(0)
 
     def target(outputs):
-        return ops.sum(outputs * weights, axis=-1)
+        return ops.sum(ops.multiply(outputs, weights), axis=-1)
 
     for index in (0, 1):
         weights[:] = unit_mask(index)
@@ -227,7 +227,7 @@ def test_one_of_several_targets(model):
 
 def around():
     weights = unit_mask(1)
-    return lambda outputs: ops.sum(outputs * weights, axis=-1)
+    return lambda outputs: ops.sum(ops.multiply(outputs, weights), axis=-1)
 
 
 @backend.not_on_torch
@@ -259,7 +259,10 @@ def test_a_target_that_fails_is_named(model, several):
 
 @pytest.mark.parametrize(
     "target",
-    [lambda outputs: outputs.nope, lambda outputs: ops.sum(outputs * np.ones(7), axis=-1)],
+    [
+        lambda outputs: outputs.nope,
+        lambda outputs: ops.sum(ops.multiply(outputs, np.ones(7)), axis=-1),
+    ],
     ids=["attribute", "shapes"],
 )
 def test_so_it_is_whatever_fails(model, target):
