@@ -74,9 +74,10 @@ class Attributes:
 
 def _bare(value: Any) -> Any:
     """Take off what Keras 2 wraps around lists and dicts."""
-    if hasattr(type(value), "_update_snapshot"):
-        return value.__wrapped__ if hasattr(value, "__wrapped__") else value._storage  # noqa: SLF001
-    return value
+    if type(value).__module__.partition(".")[0] not in ("tensorflow", "tf_keras"):
+        return value
+    inside = (getattr(value, name, None) for name in ("__wrapped__", "_storage"))
+    return next((one for one in inside if isinstance(one, dict | list)), value)
 
 
 def _kind_of(value: Any) -> Any:
@@ -91,11 +92,11 @@ def _refill(container: Any, content: Any) -> None:
     kind = _kind_of(bare)
     kind.clear(bare)
     (kind.extend if kind is list else kind.update)(bare, content)
-    if bare is not container:
+    if hasattr(container, "_update_snapshot"):
         container._update_snapshot()  # noqa: SLF001 - else it would not be saved any more
 
 
 def _items(container: Any) -> Any:
     if isinstance(container, dict):
-        return [(key, id(value)) for key, value in container.items()]
+        return [(id(key), id(value)) for key, value in container.items()]
     return set(container) if isinstance(container, set) else list(map(id, container))

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import ArrayLike
 
 from explainkit.explain import explain_prediction, explain_predictions
-from explainkit.explanation import Explanation, TargetExplanation
+from explainkit.explanation import Explanation, TargetExplanation, TargetName
 from explainkit.testing.parts import parts_of
 
 #: The forms in which targets are given, of which an estimator may take some.
@@ -64,7 +64,7 @@ class Subject(ABC):
 
     method: str = "gradcam"
     options: Mapping[str, Any] = {}
-    targets: Sequence[int] = (0, 1)
+    targets: Sequence[TargetName] = (0, 1)
     target_forms: Sequence[str] = TARGET_FORMS
     stages: Sequence[str] = ()
     compiles: bool = True
@@ -84,7 +84,7 @@ class Subject(ABC):
         unknown = np.full_like(self.make_doc(0), np.nan)
         return {"NaN": (unknown, ValueError), "text": ("a string", TypeError)}
 
-    def reference(self, doc: Any, target: int) -> Expected | None:  # noqa: ARG002
+    def reference(self, doc: Any, target: TargetName) -> Expected | None:  # noqa: ARG002
         """Work the answer out another way; None where there is none."""
         return None
 
@@ -103,9 +103,12 @@ class Subject(ABC):
         """Have models fail at one of the `stages`, as long as the context lasts."""
         return nullcontext()
 
-    def score_of(self, unit: int) -> Any:
-        """Make the callable that stands for a unit among the targets."""
-        return lambda outputs: outputs[:, unit]
+    def score_of(self, target: TargetName) -> Any:
+        """Make the callable that stands for a unit, of an output that is named or the only one."""
+        if isinstance(target, tuple):
+            output, unit = target
+            return lambda outputs: outputs[output][:, unit]
+        return lambda outputs: outputs[:, target]
 
     # How the contract's tests ask and compare
 

@@ -60,7 +60,7 @@ class TargetContract(Subject):
             self.assert_same(expl, self.explain(model, doc, targets=row))
 
 
-def _in_form(form: str, unit: int) -> Any:
+def _in_form(form: str, unit: Any) -> Any:
     given: dict[str, Any] = {
         "int": unit,
         "numpy int": np.int64(unit),

@@ -29,11 +29,17 @@ class Network(EstimatorContract):
 
 
 def probe_layer(layer_class, framework):
-    """Make a layer that hands its input on, for either Keras."""
+    """Make a layer that hands its input on, and notes it, for either Keras."""
 
     class Probe(layer_class):
+        def __init__(self, **options):
+            super().__init__(**options)
+            self.seen, self.last = [], None
+
         def call(self, x):
             probe.count_run(self)
+            self.seen.append(len(self.seen))
+            self.last = x
             return backend.stumbling(x, probe.stumble, framework)
 
     return Probe(name="probe")
@@ -79,6 +85,8 @@ def keras_network(keras, layers, framework):
 
 
 class TorchNetwork(Network):
+    """A module that notes what it sees."""
+
     compiles = False
 
     def make_doc(self, seed):
@@ -94,3 +102,18 @@ class TorchNetwork(Network):
 
     def runs(self, model):
         return probe.runs_of(model)
+
+
+class TorchNetworkOfSeveralOutputs(TorchNetwork):
+    """The same scores are one of several outputs, in a dict."""
+
+    targets = (("kind", 2), ("kind", 0), ("kind", 3))
+    target_forms = ("callable",)
+
+    def make_model(self):
+        from .torch_network import ModuleOfSeveralOutputs
+
+        return ModuleOfSeveralOutputs()
+
+    def reference(self, doc, target):
+        return super().reference(doc, target[1])

@@ -28,6 +28,13 @@ class TestTorch(EveryMethod, subjects.TorchNetwork):
         super().setup_class()
 
 
+class TestTorchOfSeveralOutputs(EveryMethod, subjects.TorchNetworkOfSeveralOutputs):
+    @classmethod
+    def setup_class(cls):
+        pytest.importorskip("torch")
+        super().setup_class()
+
+
 class TestTfKeras(EveryMethod, subjects.TfKerasNetwork):
     @classmethod
     def setup_class(cls):
