@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import inspect
 from collections.abc import Hashable, Iterable
 from types import CodeType, FunctionType, MethodType, ModuleType, NoneType
 from typing import Any
@@ -84,8 +85,7 @@ def _state_of_function(function: FunctionType, seen: set[int]) -> Hashable:
 
 def _state_of_attributes(owner: Any, names: frozenset[str], seen: set[int]) -> Hashable:
     """Follow the attributes that a function names; of a module, those that are no functions."""
-    call = vars(type(owner)).get("__call__")
-    names |= _names_in(getattr(call, "__code__", None))
+    names = _with_those_of_methods(type(owner), names | {"__call__"})
     there = getattr(owner, "__dict__", {})
     used = [(name, there[name]) for name in sorted(names) if name in there]
     if isinstance(owner, ModuleType):
@@ -97,7 +97,7 @@ def _state_of_attributes(owner: Any, names: frozenset[str], seen: set[int]) -> H
 def _state_of_array(array: Any) -> Hashable:
     try:
         numbers = np.asarray(array.detach().cpu() if hasattr(array, "detach") else array)
-    except Exception:  # noqa: BLE001 - of a framework that is tracing, say
+    except (RuntimeError, TypeError, ValueError):  # of a framework that is tracing, say
         return id(array)
     digest = hashlib.blake2b(np.ascontiguousarray(numbers).data, digest_size=16).digest()
     return numbers.shape, str(numbers.dtype), digest
@@ -109,6 +109,16 @@ def _names_in(code: CodeType | None) -> frozenset[str]:
         return frozenset()
     inside = [one for one in code.co_consts if isinstance(one, CodeType)]
     return frozenset(code.co_names).union(*map(_names_in, inside))
+
+
+def _with_those_of_methods(kind: type, names: frozenset[str]) -> frozenset[str]:
+    """Add the names that methods use which are named themselves, and so on."""
+    found, following = names, names
+    while following:
+        methods = (inspect.getattr_static(kind, name, None) for name in following)
+        used = frozenset[str]().union(*(_names_in(getattr(m, "__code__", None)) for m in methods))
+        found, following = found | used, used - found
+    return found
 
 
 def _is_filled(cell: Any) -> bool:

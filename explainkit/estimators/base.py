@@ -426,7 +426,7 @@ def _call_all(engine: Engine, functions: tuple[CallableKey, ...], outputs: Any) 
         function = key.get()
         try:
             scores = function(outputs)
-        except Exception as error:
+        except Exception as error:  # somebody's code may raise anything
             raise ValueError(
                 f"the target {_name(function)} fails: {type(error).__name__}: {error}; it is "
                 "called with the outputs of the model, tensors of its framework"

@@ -2,6 +2,8 @@ import gc
 import math
 import weakref
 
+import pytest
+
 from explainkit.engines.callable_key import CallableKey
 
 
@@ -72,3 +74,30 @@ def test_objects_and_methods_are_keys_and_are_not_kept():
     assert key.get() is None
     # Another that is given the same id is not the same.
     assert key != key
+
+
+class Weighing:
+    def __init__(self):
+        self.weight = 1
+
+    def weigh(self, x):
+        return x * self.weight
+
+    def __call__(self, x):
+        return self.weigh(x)
+
+
+class WeighingToo(Weighing):
+    """Inherits all that it does."""
+
+
+@pytest.mark.parametrize("kind", [Weighing, WeighingToo])
+@pytest.mark.parametrize(
+    "reached", [lambda one: one, lambda one: one.weigh, lambda one: one.__call__]
+)
+def test_a_callable_that_reads_another_value_is_another_key(kind, reached):
+    weighing = kind()
+    key = CallableKey(reached(weighing))
+    assert CallableKey(reached(weighing)) == key
+    weighing.weight = 2
+    assert CallableKey(reached(weighing)) != key
