@@ -69,6 +69,29 @@ class MapForm:
         between = tuple(tensor.shape[1:leading])
         return xp.reshape(cells, (-1, *between, *self.sizes, tensor.shape[-1]))
 
+    def unfold(self, xp: Any, tensor: Tensor) -> Tensor:
+        """Give a tensor, shape (N, ..., C), the order of axes of an output that is a map."""
+        if not self.channels_first:
+            return tensor
+        order = list(range(len(tensor.shape)))
+        order.insert(1, order.pop())
+        return xp.transpose(tensor, order)
+
+    def channel_axis(self, rank: int) -> int:
+        """Tell which axis of an output, of so many axes, counts the channels.
+
+        Raises
+        ------
+        ValueError
+            If somebody's function alone knows.
+        """
+        if self.reshape is not None:
+            raise ValueError(
+                "reshape is a callable, which does not tell the channels of the layer's output; "
+                "give the grid of its tokens as (height, width)"
+            )
+        return 1 if self.channels_first else rank - 1
+
     def _fold_by_call(self, xp: Any, tensor: Tensor, leading: int) -> Tensor:
         reshape: Any = self.reshape and self.reshape.get()
         between = tuple(tensor.shape[1:leading])

@@ -23,10 +23,14 @@ Tap = Callable[[Place, Tensor], Tensor]
 #: Runs the model: gives the scores, shape (N, K), and what else is worth keeping, in
 #: nested tuples, lists or dicts of tensors or None.
 Run = Callable[[Tap], tuple[Tensor, Any]]
-#: The same for any documents, in the model's own structure.
-Ask = Callable[[Any, Tap], tuple[Tensor, Any]]
+#: The same for any documents, in the model's own structure, and for the targets, shape
+#: (N, K), that were chosen before, or None.
+Ask = Callable[[Any, Tap, Tensor | None], tuple[Tensor, Any]]
 #: The activations that turn a model's logits into probabilities.
 ActivationName = Literal["softmax", "log_softmax", "sigmoid"]
+#: How relus may be differentiated otherwise: "guided" lets only what is positive through of
+#: the gradient, "deconvnet" does that alone and forgets where the relu was active.
+ReluRule = Literal["guided", "deconvnet"]
 
 
 class UnreachableTapError(ValueError):
@@ -77,6 +81,22 @@ class Flow:
 
     sources: frozenset[int]
     sinks: frozenset[int]
+
+
+@attrs.define
+class Rewrites:
+    """The relus of a run, as far as their gradients could be rewritten.
+
+    Attributes
+    ----------
+    count : int
+        How many were.
+    missed : set of str
+        What computes a relu, too, but keeps its own gradient.
+    """
+
+    count: int = 0
+    missed: set[str] = attrs.field(factory=set)
 
 
 class Engine(ABC):
@@ -170,6 +190,29 @@ class Engine(ABC):
         """
         return run(replacements.get)
 
+
+    @abstractmethod
+    def collect(self, step: Callable[[Any], Tensor], items: Any, like: Tensor) -> Tensor:
+        """Stack what a step makes of each item, one after another.
+
+        Parameters
+        ----------
+        step
+            Gives a tensor of one shape, and of the dtype of `like`.
+        items : nested tensors
+            The first axis of each counts the items. The program is written once, whatever
+            their number.
+        like : tensor
+        """
+
+    @abstractmethod
+    def rewriting_relus(self, rule: ReluRule) -> AbstractContextManager[Rewrites]:
+        """Have `pull_back` differentiate the relus of what runs in here by a rule.
+
+        Only for this thread; the model is not touched. What the context gives is filled
+        while the run is traced.
+        """
+
     @abstractmethod
     def before_activation(self, output: Tensor) -> tuple[Tensor, ActivationName | None]:
         """Find the tensor that a final activation made this output of.
@@ -191,6 +234,10 @@ class Engine(ABC):
         Means over a map, and gradients of a probability, leave the range of half
         precision soon.
         """
+
+    def beside(self, array: Any, tensor: Tensor) -> Tensor:  # noqa: ARG002 - devices are torch's
+        """Make an array of numpy a constant of the program, on the device of a tensor."""
+        return self.xp.asarray(array)
 
     @abstractmethod
     def is_tappable(self, value: Any) -> bool:

@@ -12,7 +12,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend import core
 
-from explainkit.engines.base import Place, PulledBack, Run, Tensor, UnreachableTapError
+from explainkit.engines.base import (
+    Place,
+    PulledBack,
+    ReluRule,
+    Rewrites,
+    Run,
+    Tensor,
+    UnreachableTapError,
+)
+from explainkit.engines.jax_relus import MAXIMUM_WITH_ZERO, missed_relus, rewriting_relus
 from explainkit.engines.nested import leaves, mapped
 from explainkit.engines.operations import WatchingEngine, noted_log
 from explainkit.shared_context import SharedContext, replaced
@@ -37,7 +46,16 @@ def _noted(original: Callable[..., Any], name_of: Callable[..., str]) -> Callabl
     return call
 
 
-def _name_of_primitive(primitive: Any, *_: Any, **params: Any) -> str:
+def _name_of_primitive(primitive: Any, *args: Any, **params: Any) -> str:
+    name = _own_name(primitive, params)
+    return MAXIMUM_WITH_ZERO if name in ("max", "maximum") and any(map(_is_zero, args)) else name
+
+
+def _is_zero(value: Any) -> bool:
+    return not _is_tracer(value) and np.ndim(value) == 0 and bool(value == 0)
+
+
+def _own_name(primitive: Any, params: Any) -> str:
     # A jitted function within a program is a call of one primitive. Somebody's own may have
     # the name of one of JAX's, and do something else.
     if "jaxpr" not in params or "name" not in params:
@@ -118,29 +136,42 @@ class JaxEngine(WatchingEngine):
 
         return run
 
+
+    def collect(self, step: Callable[[Any], Tensor], items: Any, like: Tensor) -> Tensor:  # noqa: ARG002
+        return jax.lax.map(step, items)
+
+    @contextmanager
+    def rewriting_relus(self, rule: ReluRule) -> Iterator[Rewrites]:
+        with rewriting_relus(rule) as rewrites:
+            yield rewrites
+        log = noted_log()
+        rewrites.missed |= missed_relus(log.names() if log else ())
+
     def noting(self) -> AbstractContextManager[None]:
         return _all_noting
 
     def pull_back(self, run: Run) -> PulledBack:
         specs = self._tapped(run)
 
-        def from_zeros(zeros: dict[Place, Tensor]) -> tuple[Tensor, Any]:
+        def from_zeros(zeros: list[Tensor]) -> tuple[Tensor, Any]:
+            added = dict(zip(specs, zeros, strict=True))
             activations: dict[Place, Tensor] = {}
 
             def tap(place: Place, tensor: Tensor) -> Tensor:
-                activations[place] = tensor + zeros[place]
+                activations[place] = tensor + added[place]
                 return activations[place]
 
             scores, kept = run(tap)
-            return scores, (kept, activations)
+            return scores, (kept, [activations[place] for place in specs])
 
-        zeros = {place: jnp.zeros(spec.shape, spec.dtype) for place, spec in specs.items()}
+        zeros = [jnp.zeros(spec.shape, spec.dtype) for spec in specs.values()]
         scores, pull, (kept, activations) = jax.vjp(from_zeros, zeros, has_aux=True)
         columns = jnp.eye(scores.shape[1], dtype=scores.dtype)
         cotangents = jnp.broadcast_to(columns[:, None], (len(columns), *scores.shape))
-        _check_reached(pull, scores, specs)
+        _check_reached(pull, scores, tuple(specs))
         [gradients] = jax.vmap(pull, out_axes=1)(cotangents)
-        return PulledBack(scores, kept, activations, gradients)
+        by_place = (dict(zip(specs, one, strict=True)) for one in (activations, gradients))
+        return PulledBack(scores, kept, *by_place)
 
     @staticmethod
     def _tapped(run: Run) -> dict[Place, jax.ShapeDtypeStruct]:
@@ -165,19 +196,17 @@ class JaxEngine(WatchingEngine):
         return isinstance(value, jax.Array) and bool(jnp.issubdtype(value.dtype, jnp.floating))
 
 
-def _check_reached(
-    pull: Callable[..., Any], scores: Tensor, specs: dict[Place, jax.ShapeDtypeStruct]
-) -> None:
+def _check_reached(pull: Callable[..., Any], scores: Tensor, places: tuple[Place, ...]) -> None:
     """Raise an error for taps whose gradients are zeros that no cotangent made."""
     traced = jax.make_jaxpr(pull)(scores).jaxpr
     made = set(traced.invars)
     for equation in traced.eqns:
         if any(isinstance(v, core.Var) and v in made for v in equation.invars):
             made |= set(equation.outvars)
-    # A dict is flattened in the order of its keys.
-    [places] = jax.tree.unflatten(jax.tree.structure((dict(specs),)), list(traced.outvars))
     unreachable = tuple(
-        p for p in specs if not (isinstance(places[p], core.Var) and places[p] in made)
+        place
+        for place, gradient in zip(places, traced.outvars, strict=True)
+        if not (isinstance(gradient, core.Var) and gradient in made)
     )
     if unreachable:
         raise UnreachableTapError(unreachable)

@@ -57,6 +57,10 @@ class OperationLog:
             self._kept.append(result)
             self._made.setdefault(id(result), []).append(operation)
 
+    def names(self) -> set[str]:
+        """Give the names of the operations that were noted."""
+        return {operation.name for operations in self._made.values() for operation in operations}
+
     def before_activation(self, output: Tensor) -> tuple[Tensor, ActivationName | None]:
         """Find what a final activation was called with, handed on as its result was."""
         activated = self.originals(output)[-1]

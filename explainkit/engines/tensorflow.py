@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import Any
@@ -17,10 +17,13 @@ from explainkit.engines.base import (
     Flow,
     Place,
     PulledBack,
+    ReluRule,
+    Rewrites,
     Run,
     Tensor,
     UnreachableTapError,
 )
+from explainkit.engines.tensorflow_relus import rewrites_relus, rewriting_relus
 
 #: Operations that hand a tensor on with its values, so that the activation
 #: behind them is still the final one.
@@ -44,15 +47,24 @@ _NAMESPACE = SimpleNamespace(
     abs=tf.abs,
     argsort=tf.argsort,
     asarray=tf.convert_to_tensor,
+    astype=tf.cast,
     concatenate=tf.concat,
+    copy=tf.identity,
     einsum=tf.einsum,
     exp=tf.exp,
+    flip=lambda tensor, axis: tf.reverse(tensor, [axis]),
+    linalg=SimpleNamespace(eigh=tf.linalg.eigh),
     max=tf.reduce_max,
     mean=tf.reduce_mean,
+    min=tf.reduce_min,
     ones_like=tf.ones_like,
+    repeat=tf.repeat,
     reshape=tf.reshape,
+    sign=tf.sign,
+    sqrt=tf.sqrt,
     stack=tf.stack,
     sum=tf.reduce_sum,
+    take=tf.gather,
     take_along_axis=_take_along_axis,
     transpose=tf.transpose,
     where=tf.where,
@@ -174,7 +186,25 @@ class TensorFlowEngine(Engine):
 
         return run
 
+
+    def collect(self, step: Callable[[Any], Tensor], items: Any, like: Tensor) -> Tensor:
+        shapes: list[tf.TensorShape] = []
+
+        def made(item: Any) -> Tensor:
+            result = step(item)
+            shapes.append(result.shape)
+            return result
+
+        stacked = tf.map_fn(made, items, fn_output_signature=like.dtype, parallel_iterations=1)
+        # Which the loop forgets.
+        return tf.ensure_shape(stacked, [None, *shapes[-1]])
+
+    def rewriting_relus(self, rule: ReluRule) -> AbstractContextManager[Rewrites]:
+        return rewriting_relus(rule)
+
     def pull_back(self, run: Run) -> PulledBack:
+        if rewrites_relus():
+            return _pulled_back_symbolically(run)
         activations: dict[Place, Tensor] = {}
 
         # Persistent, since every score is pulled back through the same recording.
@@ -189,7 +219,11 @@ class TensorFlowEngine(Engine):
 
             scores, kept = run(tap)
 
-        gradients = _pull_back_each(tape, scores, activations)
+        def differentiate(tensors: Sequence[Tensor], cotangents: Tensor) -> Sequence[Tensor]:
+            found: Sequence[Tensor] = tape.gradient(scores, tensors, output_gradients=cotangents)
+            return found
+
+        gradients = _pull_back_each(differentiate, scores, activations)
         return PulledBack(scores, kept, activations, gradients)
 
     def before_activation(self, output: Tensor) -> tuple[Tensor, ActivationName | None]:
@@ -248,14 +282,33 @@ def _reached(tensors: list[Tensor], step: Callable[[Tensor], list[Tensor]]) -> s
     return found
 
 
+def _pulled_back_symbolically(run: Run) -> PulledBack:
+    """Pull back through the graph: tapes do not know of gradients that it overrides."""
+    activations: dict[Place, Tensor] = {}
+
+    def tap(place: Place, tensor: Tensor) -> Tensor:
+        activations[place] = tf.identity(tensor)
+        return activations[place]
+
+    scores, kept = run(tap)
+
+    def differentiate(tensors: Sequence[Tensor], cotangents: Tensor) -> Sequence[Tensor]:
+        return tf.gradients(scores, tensors, cotangents)  # type: ignore[no-any-return]
+
+    gradients = _pull_back_each(differentiate, scores, activations)
+    return PulledBack(scores, kept, activations, gradients)
+
+
 def _pull_back_each(
-    tape: tf.GradientTape, scores: Tensor, activations: dict[Place, Tensor]
+    differentiate: Callable[[Sequence[Tensor], Tensor], Sequence[Tensor]],
+    scores: Tensor,
+    activations: dict[Place, Tensor],
 ) -> dict[Place, Tensor]:
     """Differentiate each column of the scores, shape (N, K), for every document at once."""
     places, tensors = tuple(activations), tuple(activations.values())
 
     def pull(cotangents: Tensor) -> list[Tensor]:
-        found = tape.gradient(scores, tensors, output_gradients=cotangents)
+        found = differentiate(tensors, cotangents)
         unreachable = tuple(
             p for p, gradient in zip(places, found, strict=True) if gradient is None
         )

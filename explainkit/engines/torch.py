@@ -9,9 +9,18 @@ import numpy as np
 import torch
 from torch.overrides import TorchFunctionMode
 
-from explainkit.engines.base import Place, PulledBack, Run, Tensor, UnreachableTapError
+from explainkit.engines.base import (
+    Place,
+    PulledBack,
+    ReluRule,
+    Rewrites,
+    Run,
+    Tensor,
+    UnreachableTapError,
+)
 from explainkit.engines.nested import leaves, mapped
 from explainkit.engines.operations import WatchingEngine, noted_log
+from explainkit.engines.torch_relus import rewriting_relus
 from explainkit.shared_context import SharedContext, replaced
 
 
@@ -34,8 +43,16 @@ def _mean(tensor: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
     return torch.mean(tensor, dim=axis, keepdim=keepdims)
 
 
+def _min(tensor: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    return torch.amin(tensor, dim=() if axis is None else axis, keepdim=keepdims)
+
+
 def _sum(tensor: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
     return torch.sum(tensor, dim=axis, keepdim=keepdims)
+
+
+def _take(tensor: Tensor, indices: Tensor, axis: int) -> Tensor:
+    return torch.index_select(tensor, axis, torch.as_tensor(indices).to(tensor.device))
 
 
 def _take_along_axis(tensor: Tensor, indices: Tensor, axis: int) -> Tensor:
@@ -46,15 +63,24 @@ _NAMESPACE = SimpleNamespace(
     abs=torch.abs,
     argsort=_argsort,
     asarray=torch.as_tensor,
+    astype=lambda tensor, dtype: tensor.to(dtype),
     concatenate=lambda tensors, axis: torch.cat(tuple(tensors), dim=axis),
+    copy=torch.clone,
     einsum=_einsum,
     exp=torch.exp,
+    flip=lambda tensor, axis: torch.flip(tensor, (axis,)),
+    linalg=SimpleNamespace(eigh=torch.linalg.eigh),
     max=_max,
     mean=_mean,
+    min=_min,
     ones_like=torch.ones_like,
+    repeat=lambda tensor, count, axis: torch.repeat_interleave(tensor, count, dim=axis),
     reshape=torch.reshape,
+    sign=torch.sign,
+    sqrt=torch.sqrt,
     stack=lambda tensors, axis: torch.stack(tuple(tensors), dim=axis),
     sum=_sum,
+    take=_take,
     take_along_axis=_take_along_axis,
     transpose=torch.permute,
     where=torch.where,
@@ -176,6 +202,13 @@ class TorchEngine(WatchingEngine):
 
         return run
 
+
+    def collect(self, step: Callable[[Any], Tensor], items: Any, like: Tensor) -> Tensor:  # noqa: ARG002
+        return torch.stack([step(item) for item in _items(items)])
+
+    def rewriting_relus(self, rule: ReluRule) -> AbstractContextManager[Rewrites]:
+        return rewriting_relus(rule)
+
     @contextmanager
     def noting(self) -> Iterator[None]:
         with _unseen, _Noting():
@@ -192,11 +225,21 @@ class TorchEngine(WatchingEngine):
     def widen(self, tensor: Tensor) -> Tensor:
         return tensor.float() if tensor.dtype.itemsize < 4 else tensor
 
+    def beside(self, array: Any, tensor: Tensor) -> Tensor:
+        return torch.as_tensor(array, device=tensor.device)
+
     def is_tappable(self, value: Any) -> bool:
         return isinstance(value, torch.Tensor)
 
     def is_floating(self, value: Any) -> bool:
         return isinstance(value, torch.Tensor) and bool(value.is_floating_point())
+
+
+def _items(items: Any) -> list[Any]:
+    def at(position: int) -> Any:
+        return mapped(lambda tensor: tensor[position], items)
+
+    return [at(position) for position in range(len(leaves(items)[0]))]
 
 
 def _pulled_back(run: Run) -> PulledBack:

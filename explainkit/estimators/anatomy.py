@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import attrs
 
-from explainkit.engines.base import Engine, Tensor
+from explainkit.engines.base import Engine, Flow, Tensor
 from explainkit.estimators.record import Record
 from explainkit.layers import LayerCall, LayerIndex
 from explainkit.targets import Output
@@ -27,12 +27,15 @@ class Anatomy:
         softmax or sigmoid.
     channels_first : bool
         Whether the documents have their channels before the spatial axes.
+    inputs : tuple of Flow
+        For each input, which outputs are made of it.
     """
 
     index: LayerIndex
     outputs: tuple[Output, ...]
     logits: tuple[LayerCall | None, ...]
     channels_first: bool
+    inputs: tuple[Flow, ...]
 
 
 def anatomy_of(
@@ -68,4 +71,5 @@ def anatomy_of(
             for (_, one), (logits, _) in zip(named, before, strict=True)
         ),
         channels_first=record.docs_channels_first,
+        inputs=record.inputs,
     )

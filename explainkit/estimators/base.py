@@ -1,103 +1,26 @@
-"""What all kinds of estimators share: from checked documents to filled records."""
+"""What all kinds of estimators are asked: to show their parts, and to run with taps."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-import attrs
 import numpy as np
-from numpy.typing import NDArray
 
-from explainkit.engines.base import Engine, Tap, Tensor, UnreachableTapError
+from explainkit.engines.base import Engine, Place, ReluRule, Rewrites, Tap, Tensor
 from explainkit.engines.cache import WeakCache
-from explainkit.engines.callable_key import CallableKey
 from explainkit.estimators.anatomy import Anatomy
-from explainkit.estimators.calls import Place
-from explainkit.estimators.documents import Inputs, arrays_of, closed_like
+from explainkit.estimators.documents import Inputs, arrays_of, closed_like, signature
 from explainkit.estimators.mattering import NothingMattersError, last_that_matters
-from explainkit.explanation import (
-    Explanation,
-    PictureSource,
-    TargetExplanation,
-    TargetName,
-    warn,
-)
+from explainkit.explanation import PictureSource
 from explainkit.layers import LayerCall, LayerIndex
-from explainkit.map_form import given_form
-from explainkit.methods.base import Method, TapPoint
-from explainkit.methods.heatmap import heatmap_of
-from explainkit.methods.scoring import ClassScores, Scored
 from explainkit.pictures import DocPicture
-from explainkit.targets import Chosen, TargetSpace
+
+#: Marks the places of what layers add up, before their own activations.
+SUM = "sum"
 
 #: What was traced and compiled, for every model that was explained and lives.
 cache = WeakCache()
-
-
-@attrs.frozen
-class Question:
-    """What is asked of a model, apart from the documents."""
-
-    method: Method
-    layer: Any = None
-    targets: Any = None
-    top_targets: int = 1
-    target_names: Any = None
-    logits: bool = attrs.field(default=True, validator=attrs.validators.instance_of(bool))
-    reshape: Any = None
-
-
-@attrs.frozen
-class Resolved:
-    """What a question means for one model: which targets, and which layers."""
-
-    anatomy: Anatomy
-    space: TargetSpace
-    chosen: Chosen
-    calls: tuple[LayerCall, ...]
-
-    def layer(self) -> str:
-        """Name the layers as the record does."""
-        return " + ".join(self.anatomy.index.describe(call) for call in self.calls)
-
-    @property
-    def taps(self) -> tuple[TapPoint, ...]:
-        """Where the maps are built."""
-        return tuple(map(_tap_at, self.calls))
-
-
-@attrs.frozen
-class Answer:
-    """What the model said of N documents, as arrays of numpy."""
-
-    scores: NDArray[Any]
-    maps: NDArray[Any]
-    probas: NDArray[Any] | None
-    units: NDArray[np.int32] | None
-    space: TargetSpace
-    function_names: tuple[str, ...]
-
-    def target(self, doc: int, position: int) -> TargetName:
-        if self.units is None:
-            return self.function_names[position]
-        return self.space.name(int(self.units[doc, position]))
-
-    def label(self, doc: int, position: int) -> str | None:
-        if self.units is None:
-            return None
-        return self.space.label(int(self.units[doc, position]))
-
-    def proba(self, doc: int, position: int) -> float | None:
-        if self.units is None or self.probas is None:
-            return None
-        output = self.space.output(int(self.units[doc, position]))
-        return float(self.probas[doc, position]) if output.activation else None
-
-    def is_regression(self, doc: int) -> bool:
-        if self.units is None:
-            return False
-        return self.space.output(int(self.units[doc, 0])).is_regression
 
 
 class Explainer(ABC):
@@ -155,8 +78,31 @@ class Explainer(ABC):
     def runner(self, places: Collection[Place]) -> Callable[[Any, Any, Tap], Any]:
         """Give ``run(state, docs, tap)``, which runs the model and taps some places.
 
-        The function must not keep the model alive. Places are (path, application).
+        The function must not keep the model alive. Places are (path, application), of
+        outputs, or those that `sum_at` gives, before a layer's own activation.
         """
+
+    def settler(self) -> Callable[[Any], Any]:
+        """Give what brings documents, in a program, to where the model is.
+
+        The function must not keep the model alive.
+        """
+        return lambda docs: docs
+
+    def adds(self, call: LayerCall) -> bool:  # noqa: ARG002
+        """Tell whether a layer adds something to its output, such as a bias."""
+        return False
+
+    def bias_reader(
+        self,
+        calls: Sequence[LayerCall],  # noqa: ARG002
+    ) -> Callable[[Any], Mapping[Place, Tensor]]:
+        """Give ``read(state)``, which gives what layers add, by the places of their sums.
+
+        Each can be broadcast to the sum, shape (1, ...). The function must not keep the
+        model alive.
+        """
+        return lambda _state: {}
 
     @staticmethod
     @abstractmethod
@@ -177,29 +123,50 @@ class Explainer(ABC):
     def is_layer(value: Any) -> bool:
         """Tell whether a value is a layer, of this model or another."""
 
-    def picture(self, docs: Any, position: int, resolved: Resolved) -> PictureSource:
-        """Give what makes the picture of the input that the layer depends on, when looked at."""
+    def picture(self, docs: Any, position: int, seen: Sequence[int], first: bool) -> PictureSource:
+        """Give what makes a picture of a document, when looked at.
+
+        Parameters
+        ----------
+        docs : arrays
+        position : int
+            Which of the documents.
+        seen : sequence of int
+            The inputs that were explained, of which the first picture is taken.
+        first : bool
+            Whether the channels are said to come before the spatial axes.
+        """
         rank_of_pictures = 4
         arrays = arrays_of(docs)
-        seen = sorted(resolved.calls[0].flow.sources) or range(len(arrays))
-        pictures = [arrays[i] for i in seen if arrays[i].ndim == rank_of_pictures]
-        if not pictures:
+        pictures = [arrays[i] for i in seen or range(len(arrays))]
+        doc = next((one[position] for one in pictures if one.ndim == rank_of_pictures), None)
+        if doc is None:
             return None
-        doc = pictures[0][position]
-        channels = (1, 2, 3, 4)
-        # What is no picture one way may be one the other way.
-        first = (
-            resolved.anatomy.channels_first
-            if doc.shape[-1] in channels
-            else doc.shape[0] in channels
-        )
         # A copy, since the caller may fill the same array with the next document.
-        return DocPicture(np.array(np.moveaxis(doc, 0, -1) if first else doc))
+        return DocPicture(
+            np.array(np.moveaxis(doc, 0, -1) if are_first(doc.shape, first) else doc)
+        )
 
     def anatomy(self, docs: Any) -> Anatomy:
         """Look at the model, once for each structure and size of document."""
         key = ("anatomy", self.fingerprint(), signature(docs))
         return cache.get(self.model, key, lambda: self.trace(docs))
+
+    def relus(self, docs: Any, anatomy: Anatomy, rule: ReluRule) -> Rewrites:
+        """Look for the model's relus, as far as their gradients can be rewritten."""
+        key = ("relus", anatomy, rule)
+        return cache.get(self.model, key, lambda: self._relus(closed_like(docs), rule))
+
+    def _relus(self, docs: Any, rule: ReluRule) -> Rewrites:
+        engine, run_model, settle = self.engine, self.runner(()), self.settler()
+
+        def program(state: Any, docs: Any) -> Rewrites:
+            with engine.rewriting_relus(rule) as rewrites:
+                run_model(state, settle(docs), lambda _, tensor: tensor)
+            return rewrites
+
+        with self.asking():
+            return engine.trace(program, self.state(), docs)  # type: ignore[no-any-return]
 
     def layers(
         self, docs: Any, anatomy: Anatomy, layer: Any, outputs: tuple[int, ...] = ()
@@ -217,7 +184,7 @@ class Explainer(ABC):
         given = layer if isinstance(layer, list) else [layer]
         if not given:
             raise ValueError("layer is an empty list; give None to have it chosen")
-        found = tuple(self._call_of(index, one) for one in given)
+        found = tuple(self.call_of(index, one) for one in given)
         if len(set(found)) < len(found):
             names = [index.describe(call) for call in found]
             raise ValueError(f"layer names the same layer twice: {names}")
@@ -243,71 +210,14 @@ class Explainer(ABC):
         call = last_that_matters(self, closed, calls, outputs)
         return call.path, call.application
 
-    def resolve(self, docs: Any, question: Question, count: int | None) -> Resolved:
-        """Find the targets and the layers that are meant, before any forward pass.
+    def call_of(self, index: LayerIndex, layer: Any) -> LayerCall:
+        """Find the call that a name, an index, a layer or (layer, application) means.
 
         Raises
         ------
-        TypeError, ValueError, LookupError
-            If there are none such.
+        TypeError, LookupError
+            If it means none.
         """
-        anatomy = self.anatomy(docs)
-        space = TargetSpace(anatomy.outputs, question.target_names)
-        chosen = space.choose(question.targets, question.top_targets, count)
-        calls = self._mapped(docs, anatomy, question, chosen.outputs)
-        if question.logits:
-            for call in calls:
-                anatomy.index.check_leads(call, chosen.outputs)
-        return Resolved(anatomy, space, chosen, calls)
-
-    def _mapped(
-        self, docs: Any, anatomy: Anatomy, question: Question, outputs: tuple[int, ...]
-    ) -> tuple[LayerCall, ...]:
-        """Find the layers, each with the form in which its output is read as a map."""
-        index = anatomy.index
-        if question.reshape is not None:
-            if question.layer is None:
-                raise ValueError("reshape says how one layer is read; give layer= as well")
-            calls = self.layers(docs, anatomy, question.layer, outputs)
-            shapes = [index.check_tensor(call).shape for call in calls]
-            forms = [given_form(shape, question.reshape) for shape in shapes]
-            return tuple(attrs.evolve(c, form=f) for c, f in zip(calls, forms, strict=True))
-        calls = tuple(map(index.check_map, self.layers(docs, anatomy, question.layer, outputs)))
-        ranks = {len(call.map_shape or ()) for call in calls}
-        if len(ranks) > 1:
-            names = ", ".join(repr(index.describe(call)) for call in calls)
-            raise ValueError(f"the maps of layers {names} differ in their number of axes")
-        return calls
-
-    def explain(
-        self, docs: Any, question: Question, pictures: Sequence[PictureSource] | None = None
-    ) -> list[Explanation | ValueError]:
-        """Explain checked documents; what went wrong with one stands in its place.
-
-        The pictures are made of the documents where none are given.
-        """
-        count = len(arrays_of(docs)[0])
-        resolved = self.resolve(docs, question, count)
-        answer = self._ask(docs, question, resolved, count)
-        layer = resolved.layer()
-        description = _description(question, resolved, layer)
-        _warn_of_blanks(answer, layer)
-        given = pictures or [None] * count
-        return [
-            _unusable(answer, doc)
-            or Explanation(
-                estimator=self.name,
-                method=question.method.name,
-                layer=layer,
-                description=description,
-                is_regression=answer.is_regression(doc),
-                targets=_target_explanations(answer, doc),
-                image=given[doc] or self.picture(docs, doc, resolved),
-            )
-            for doc in range(count)
-        ]
-
-    def _call_of(self, index: LayerIndex, layer: Any) -> LayerCall:
         if isinstance(layer, tuple):
             if len(layer) != 2:
                 raise TypeError(f"layer {layer!r}: a tuple is (layer, application)")
@@ -325,179 +235,22 @@ class Explainer(ABC):
             "(layer, application), a list of these, or None"
         )
 
-    def _ask(self, docs: Any, question: Question, resolved: Resolved, count: int) -> Answer:
-        space, chosen, taps = resolved.space, resolved.chosen, resolved.taps
-        functions = tuple(map(CallableKey, chosen.functions or ()))
-        units = None if chosen.functions else space.units_of(chosen.outputs)
-        arguments = [docs]
-        if chosen.indices is not None and units is not None:
-            columns = np.searchsorted(units, chosen.indices).astype(np.int32)
-            rows = np.broadcast_to(columns, (count, columns.shape[1]))
-            arguments.append(np.ascontiguousarray(rows))
-        question_of_form = (question.method, question.logits, taps, chosen.top, chosen.outputs)
-        # The documents' signature is that of the anatomy.
-        key = (resolved.anatomy, signature(arguments[1:]), *question_of_form, functions)
-        state = self.state()
-        scoring = ClassScores(space.outputs, chosen.outputs, question.logits)
 
-        def compiled() -> Callable[..., Any]:
-            program = self._program(question.method, taps, scoring, chosen.top, functions)
-            return self.engine.compile(program, state, *arguments)
-
-        try:
-            with self.asking():
-                answers = cache.get(self.model, key, compiled)(state, *arguments)
-        except UnreachableTapError as error:
-            calls = [c for c in resolved.calls if (c.path, c.application) in error.places]
-            raise resolved.anatomy.index.unreachable(calls, range(len(space.outputs))) from None
-        scores, maps, probas, columns = answers
-        names = _function_names(chosen.functions or (), scores, count)
-        return Answer(scores, maps, probas, None if units is None else units[columns], space, names)
-
-    def _program(
-        self,
-        method: Method,
-        taps: tuple[TapPoint, ...],
-        scoring: ClassScores,
-        top: int | None,
-        functions: tuple[CallableKey, ...],
-    ) -> Callable[..., Any]:
-        """Write the program that is compiled: it must not keep the model alive."""
-        engine, flatten, pack = self.engine, self.flatten, self.pack
-        places: list[Any] = [tap.place for tap in taps]
-        run_model = self.runner(places)
-        looks_back = scoring.logits and any(output.activation for output in scoring.outputs)
-
-        def score(result: Any, *columns: Tensor) -> Scored:
-            tensors = flatten(result)
-            if functions:
-                if looks_back:
-                    tensors = [_before_activation(engine, tensor) for tensor in tensors]
-                return Scored(_call_all(engine, functions, pack(result, tensors)))
-            if top is not None:
-                return scoring.top(engine, tensors, top)
-            return scoring.at(engine, tensors, *columns)
-
-        def program(state: Any, docs: Any, *columns: Tensor) -> Any:
-            def ask(docs: Any, tap: Tap) -> tuple[Tensor, Any]:
-                with engine.watching() if looks_back else nullcontext():
-                    scored = score(run_model(state, docs, tap), *columns)
-                return scored.scores, scored
-
-            mapped = method.maps(engine, ask, docs, taps)
-            return mapped.scores, mapped.maps, mapped.kept.probas, mapped.kept.columns
-
-        return program
+def sum_at(call: LayerCall) -> Place:
+    """Give the place of what a layer adds up, before its own activation."""
+    return (call.path, call.application, SUM)
 
 
-def _description(question: Question, resolved: Resolved, layer: str) -> str:
-    outputs = resolved.space.outputs
-    activations = sorted({output.activation for output in outputs if output.activation})
-    if question.logits and activations:
-        what = f"the score before the final {' or '.join(activations)}"
-    else:
-        what = "the model's output"
-    method = question.method
-    return f"{method.title} at layer '{layer}', of {what}: {method.formula}"
+def are_first(shape: Sequence[int], first: bool) -> bool:
+    """Tell whether the channels of a picture come before its spatial axes.
 
-
-def _tap_at(call: LayerCall) -> TapPoint:
-    if call.form is None:
-        raise ValueError(f"the output of layer '{call.path}' is no map")
-    return TapPoint((call.path, call.application), call.form)
-
-
-def signature(value: Any) -> Hashable:
-    """Shapes and dtypes of nested arrays, without the documents' axis."""
-    if isinstance(value, dict):
-        return tuple((key, signature(item)) for key, item in value.items())
-    if isinstance(value, list | tuple):
-        return tuple(signature(item) for item in value)
-    return value.shape[1:], str(value.dtype)
-
-
-def _before_activation(engine: Engine, output: Any) -> Any:
-    return engine.before_activation(output)[0] if engine.is_floating(output) else output
-
-
-def _call_all(engine: Engine, functions: tuple[CallableKey, ...], outputs: Any) -> Tensor:
-    columns = []
-    for key in functions:
-        function = key.get()
-        try:
-            scores = function(outputs)
-        except Exception as error:  # somebody's code may raise anything
-            raise ValueError(
-                f"the target {_name(function)} fails: {type(error).__name__}: {error}; it is "
-                "called with the outputs of the model, tensors of its framework"
-            ) from error
-        if not engine.is_floating(scores):
-            raise TypeError(
-                f"the target {_name(function)} gives a {type(scores).__name__}; give a tensor of "
-                "real numbers, made of the outputs by operations of their framework"
-            )
-        if len(scores.shape) not in (1, 2):
-            raise ValueError(
-                f"the target {_name(function)} gives scores of shape {tuple(scores.shape)}; one "
-                "score for each doc, shape (N,), or K of them, shape (N, K), would do"
-            )
-        scores = engine.widen(scores)
-        columns.append(scores if len(scores.shape) == 2 else scores[:, None])
-    return columns[0] if len(columns) == 1 else engine.xp.concatenate(columns, axis=1)
-
-
-def _name(function: Callable[[Any], Any]) -> str:
-    return getattr(function, "__name__", type(function).__name__)
-
-
-def _function_names(
-    functions: tuple[Callable[[Any], Any], ...], scores: NDArray[Any], count: int
-) -> tuple[str, ...]:
-    names = [_name(function) for function in functions]
-    if len(scores) != count:
-        raise ValueError(
-            f"the target {'+'.join(names)} gives {len(scores)} scores for {count} docs; give one "
-            "for each: outputs have an axis of docs, so that unit 3 is outputs[:, 3]"
-        )
-    if len(names) == scores.shape[1]:
-        return tuple(names)
-    return tuple(f"{'+'.join(names)}[{column}]" for column in range(scores.shape[1]))
-
-
-def _unusable(answer: Answer, doc: int) -> ValueError | None:
-    for what, values in (("score", answer.scores[doc]), ("gradient", answer.maps[doc])):
-        if not np.isfinite(values).all():
-            return ValueError(
-                f"the model gives a {what} that is NaN or infinite for this doc; there is "
-                "nothing to be explained by it"
-            )
-    return None
-
-
-def _warn_of_blanks(answer: Answer, layer: str) -> None:
-    """Say where a picture will be blank, since nothing there speaks for the target."""
-    axes = tuple(range(2, answer.maps.ndim))
-    blank = (answer.maps <= 0).all(axis=axes) & np.isfinite(answer.scores)
-    if blank.any():
-        doc, position = (int(i) for i in np.argwhere(blank)[0])
-        others = np.count_nonzero(blank) - 1
-        warn(
-            f"nothing at layer '{layer}' speaks for target {answer.target(doc, position)!r}"
-            f"{f' (and {others} more in this batch)' if others else ''}: its heatmap is all "
-            "zeros (its map shows what speaks against it)"
-        )
-
-
-def _target_explanations(answer: Answer, doc: int) -> list[TargetExplanation]:
-    maps = answer.maps[doc]
-    return [
-        TargetExplanation(
-            target=answer.target(doc, position),
-            label=answer.label(doc, position),
-            score=float(answer.scores[doc, position]),
-            proba=answer.proba(doc, position),
-            heatmap=heatmap_of(map_),
-            map=map_.copy(),  # a view would keep the whole batch
-        )
-        for position, map_ in enumerate(maps)
-    ]
+    Parameters
+    ----------
+    shape
+        Of one document.
+    first : bool
+        Whether the model's layers say so.
+    """
+    channels = (1, 2, 3, 4)
+    # What is no picture one way may be one the other way.
+    return first if shape[-1] in channels else shape[0] in channels

@@ -7,8 +7,17 @@ from typing import Any
 import attrs
 import numpy as np
 
-from explainkit.estimators.base import Explainer, Question, signature
-from explainkit.estimators.documents import Inputs, arrays_of, blank_like, joined, rows_of
+from explainkit.estimators.base import Explainer
+from explainkit.estimators.documents import (
+    Inputs,
+    arrays_of,
+    blank_like,
+    joined,
+    rows_of,
+    signature,
+)
+from explainkit.estimators.explaining import explain
+from explainkit.estimators.questions import Question, resolve
 from explainkit.explanation import Explanation, PictureSource
 from explainkit.failures import FAILURES, OnError, check_on_error, naming_doc, recorded
 from explainkit.pictures import as_picture
@@ -31,15 +40,7 @@ class BatchedExplainer:
     explainer: Explainer
     inputs: Inputs
     question: Question
-    batch_size: int = attrs.field(default=32)
     on_error: OnError = attrs.field(default="raise")
-
-    @batch_size.validator
-    def _check_batch_size(self, _attribute: Any, value: Any) -> None:
-        if isinstance(value, bool) or not isinstance(value, int | np.integer):
-            raise TypeError(f"batch_size is {value!r}; give a number of docs")
-        if value < 1:
-            raise ValueError(f"batch_size is {value}; give 1 or more")
 
     @on_error.validator
     def _check_on_error(self, _attribute: Any, value: Any) -> None:
@@ -51,7 +52,7 @@ class BatchedExplainer:
             checked = self.inputs.check_docs(docs)
             count = len(arrays_of(checked)[0])
             blank = self.inputs.prepare(blank_like(rows_of(checked, slice(1))))
-            self.explainer.resolve(blank, self.question, count)
+            resolve(self.explainer, blank, self.question, count)
             source: Iterable[Any] = (rows_of(checked, slice(i, i + 1)) for i in range(count))
         elif isinstance(docs, Iterable) and not isinstance(docs, str | bytes):
             if isinstance(docs, list | tuple) and not docs:
@@ -96,7 +97,7 @@ class BatchedExplainer:
                 yield from self._flush(batch)
                 batch = []
             batch.append(item)
-            if len(batch) == self.batch_size:
+            if len(batch) == self.question.batch_size:
                 yield from self._flush(batch)
                 batch = []
         if batch:
@@ -113,7 +114,7 @@ class BatchedExplainer:
             if isinstance(result, Explanation):
                 yield result
             elif self.on_error == "record":
-                yield recorded(self.explainer.name, self.question.method.name, result)
+                yield recorded(self.explainer.name, self.question.method.spelled, result)
             else:
                 raise naming_doc(position, result) from result
 
@@ -122,7 +123,8 @@ class BatchedExplainer:
             return {}
         try:
             docs = joined([item.doc for item in items])
-            results = self.explainer.explain(docs, self._question_of(items), _pictures(items))
+            question = self._question_of(items)
+            results = explain(self.explainer, docs, question, _pictures(items))
         except self._failures as error:
             if len(items) == 1:
                 return {items[0].position: error}

@@ -20,6 +20,13 @@ from explainkit.shared_context import SharedContext, replaced
 
 #: Where a tap sits: the path of the layer, and which of its applications, counted from 0.
 Place = tuple[str, int]
+#: May give another object to be called in the place of a layer, at a place.
+Entrance = Callable[[Any, Place], Any]
+
+
+def unchanged(layer: Any, _place: Place) -> Any:
+    """Let a layer be called as it is."""
+    return layer
 
 
 @attrs.frozen
@@ -47,8 +54,9 @@ Visitor = Callable[[Call], Any]
 class Observation(ABC):
     """One run of one model, seen by one visitor."""
 
-    def __init__(self, visit: Visitor) -> None:
+    def __init__(self, visit: Visitor, enter: Entrance = unchanged) -> None:
         self._visit = visit
+        self._enter = enter
         self._around: list[str] = []
         self._applications: Counter[str] = Counter()
 
@@ -61,7 +69,8 @@ class Observation(ABC):
         path = self.path_of(layer, self._around)
         self._around.append(path)
         try:
-            output = original(layer, *args, **kwargs)
+            entered = self._enter(layer, (path, self._applications[path])) if path else layer
+            output = original(entered, *args, **kwargs)
         finally:
             self._around.pop()
         return self.visit(layer, path, output) if path else output

@@ -1,6 +1,6 @@
 """Checks of documents, before any forward pass."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -272,6 +272,15 @@ def _noise(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     # Whole numbers may be those of words, of which there is a first.
     noise = np.random.default_rng(0).normal(size=(1, *shape))
     return (noise if dtype.kind == "f" else np.zeros((1, *shape))).astype(dtype)
+
+
+def signature(value: Any) -> Hashable:
+    """Shapes and dtypes of nested arrays, without the documents' axis."""
+    if isinstance(value, dict):
+        return tuple((key, signature(item)) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return tuple(signature(item) for item in value)
+    return value.shape[1:], str(value.dtype)
 
 
 def joined(docs: Iterable[Any]) -> Any:

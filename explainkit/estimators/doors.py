@@ -6,8 +6,10 @@ from typing import Any
 
 import attrs
 
-from explainkit.estimators.base import Explainer, Question
+from explainkit.estimators.base import Explainer
 from explainkit.estimators.batches import BatchedExplainer
+from explainkit.estimators.explaining import explain
+from explainkit.estimators.questions import Question, resolve
 from explainkit.explain import explain_prediction, explain_predictions
 from explainkit.explanation import Explanation
 from explainkit.failures import OnError
@@ -56,15 +58,18 @@ class _Doors:
         target_names: Any = None,
         logits: bool = True,
         reshape: Any = None,
+        batch_size: int = 32,
         **options: Any,
     ) -> Explanation:
-        chosen = find_method(method, options, _ARGUMENTS)
-        question = Question(chosen, layer, targets, top_targets, target_names, logits, reshape)
+        question = Question(
+            *(find_method(method, options, _ARGUMENTS), layer, targets, top_targets),
+            *(target_names, logits, reshape, batch_size),
+        )
         explainer = self.explainer(model)
         inputs = explainer.inputs()
         checked = inputs.prepare(inputs.check_doc(doc))
         pictures = None if image is None else [as_picture(image)]
-        [result] = explainer.explain(checked, question, pictures)
+        [result] = explain(explainer, checked, question, pictures)
         if isinstance(result, ValueError):
             raise result
         return result
@@ -86,12 +91,14 @@ class _Doors:
         on_error: OnError = "raise",
         **options: Any,
     ) -> Iterator[Explanation]:
-        chosen = find_method(method, options, _ARGUMENTS)
-        question = Question(chosen, layer, targets, top_targets, target_names, logits, reshape)
+        question = Question(
+            *(find_method(method, options, _ARGUMENTS), layer, targets, top_targets),
+            *(target_names, logits, reshape, batch_size),
+        )
         explainer = self.explainer(model)
-        batched = BatchedExplainer(explainer, explainer.inputs(), question, batch_size, on_error)
+        batched = BatchedExplainer(explainer, explainer.inputs(), question, on_error)
         if (example := explainer.example()) is not None:
-            explainer.resolve(example, question, None)
+            resolve(explainer, example, question, None)
         return batched.explain(docs, images)
 
     def find_layer(self, model: Any, layer: Any = None, *, doc: Any = None) -> Any:

@@ -1,19 +1,25 @@
 """What Keras 3 and Keras 2 models have in common, seen as what can be asked of them."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import attrs
 
 from explainkit.engines.base import Engine, Tap, Tensor
 from explainkit.estimators.anatomy import Anatomy, anatomy_of
-from explainkit.estimators.base import Explainer
+from explainkit.estimators.base import SUM, Explainer, sum_at
 from explainkit.estimators.calls import Call, Place
 from explainkit.estimators.documents import Input, Inputs, arrays_of, rearranged
+from explainkit.estimators.either_keras_biases import (
+    BiasedKinds,
+    has_activation,
+    with_tapped_sum,
+)
 from explainkit.estimators.either_keras_calls import ObservedModel
 from explainkit.estimators.either_keras_record import KerasLikeRecord
 from explainkit.estimators.open_sizes import SIZES, Spec, opened
+from explainkit.layers import LayerCall
 
 
 class KerasLikeExplainer(Explainer):
@@ -21,6 +27,8 @@ class KerasLikeExplainer(Explainer):
 
     #: What flattens and maps nested outputs as the model's Keras does.
     tree: ClassVar[Any]
+    #: The layers that add something.
+    biased: ClassVar[BiasedKinds]
     #: The record of a run.
     record: ClassVar[type[KerasLikeRecord]]
 
@@ -94,22 +102,46 @@ class KerasLikeExplainer(Explainer):
             return ()
         return tuple(variable.value for variable in self.model.variables)
 
-    def runner(self, places: Collection[Place]) -> Callable[[Any, Any, Tap], Any]:
+    def runner(self, places: Collection[Any]) -> Callable[[Any, Any, Tap], Any]:
         observed = self.observed()
 
         def run(state: Any, docs: Any, tap: Tap) -> Any:
-            def visit(call: Call) -> Any:
-                if call.place not in places:
-                    return call.output
-                tapped = tap(call.place, call.output)
-                mask = getattr(call.output, "_keras_mask", None)
-                if mask is not None and tapped is not call.output:
-                    tapped._keras_mask = mask  # noqa: SLF001 - as Keras's own layers do
-                return tapped
+            def enter(layer: Any, place: Place) -> Any:
+                total = (*place, SUM)
+                if total not in places or not has_activation(layer):
+                    return layer
+                return with_tapped_sum(layer, lambda tensor: tap(total, tensor))
 
-            return observed.run(state, docs, visit)
+            def visit(call: Call) -> Any:
+                output = call.output
+                if (*call.place, SUM) in places and not has_activation(call.layer):
+                    output = tap((*call.place, SUM), output)
+                if call.place in places:
+                    output = tap(call.place, output)
+                return _masked(output, call.output)
+
+            return observed.run(state, docs, visit, enter)
 
         return run
+
+    def adds(self, call: LayerCall) -> bool:
+        return self.biased.adds(call.layer)
+
+    def bias_reader(self, calls: Sequence[LayerCall]) -> Callable[[Any], Mapping[Any, Tensor]]:
+        observed, kinds, xp = self.observed(), self.biased, self.engine.xp
+
+        def read(state: Any) -> Mapping[Any, Tensor]:
+            def biases(value: Callable[[Any], Tensor]) -> Mapping[Any, Tensor]:
+                return {
+                    sum_at(call): xp.asarray(
+                        kinds.bias_of(call.layer, len(call.shape or ()) + 1, xp.reshape, value)
+                    )
+                    for call in calls
+                }
+
+            return observed.read(state, biases)  # type: ignore[no-any-return]
+
+        return read
 
     def trace(self, docs: Any) -> Anatomy:
         if not any(one.is_open for one in _specs(docs)):
@@ -152,6 +184,13 @@ class KerasLikeExplainer(Explainer):
         if not -len(layers) <= index < len(layers):
             raise LookupError(f"no layer {index}; model '{self.name}' has {len(layers)} layers")
         return layers[index]
+
+
+def _masked(tapped: Any, output: Any) -> Any:
+    mask = getattr(output, "_keras_mask", None)
+    if mask is not None and tapped is not output:
+        tapped._keras_mask = mask  # noqa: SLF001 - as Keras's own layers do
+    return tapped
 
 
 def _output_names(result: Any, flat: list[Tensor], declared: tuple[str, ...]) -> tuple[str, ...]:

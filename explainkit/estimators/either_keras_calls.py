@@ -3,9 +3,10 @@
 import inspect
 import weakref
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
-from explainkit.estimators.calls import Visitor
+from explainkit.estimators.calls import Entrance, Visitor, unchanged
 
 
 class ObservedModel(ABC):
@@ -47,11 +48,23 @@ class ObservedModel(ABC):
         """
 
     @abstractmethod
-    def run(self, state: Any, docs: Any, visit: Visitor) -> Any:
+    def run(self, state: Any, docs: Any, visit: Visitor, enter: Entrance = unchanged) -> Any:
         """Run the model once, and show each layer's output to the visitor.
 
         The state holds values for the model's variables, or nothing where their own
         will do. Nothing that the layers do is kept by the model.
+        """
+
+    @abstractmethod
+    def read(self, state: Any, variables: Callable[[Callable[[Any], Any]], Any]) -> Any:
+        """Give what a function makes of variables, whose values the state may hold.
+
+        Parameters
+        ----------
+        state
+            As for `run`.
+        variables
+            Is called with a function that gives a variable's value.
         """
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from explainkit.estimators.as_found import left_as_found
-from explainkit.estimators.calls import NamedObservation, ObservedCalls, Visitor
+from explainkit.estimators.calls import Entrance, NamedObservation, ObservedCalls, Visitor, unchanged
 from explainkit.estimators.either_keras_calls import ObservedModel
 
 #: What is called in a Keras model: layers, and the operations of a Functional model.
@@ -48,16 +48,24 @@ class ObservedKerasModel(ObservedModel):
             with _left_as_found(self.model):
                 _Explained(built)(keras.tree.map_structure(_symbolic, docs))
 
-    def run(self, state: Any, docs: Any, visit: Visitor) -> Any:
+    def run(self, state: Any, docs: Any, visit: Visitor, enter: Entrance = unchanged) -> Any:
         # Keras's stateless scope sees to it that nothing the layers do, losses, counters
         # and moving averages included, is kept by the model.
         def observed(docs: Any) -> Any:
-            with _calls.by(NamedObservation(visit)):
+            with _calls.by(NamedObservation(visit, enter)):
                 return self.infer(docs)
 
-        scope = keras.StatelessScope(state_mapping=zip(self.model.variables, state, strict=False))
-        with scope, _left_as_found(self.model):
+        with self._stateless(state), _left_as_found(self.model):
             return _Explained(observed)(docs)
+
+
+    def read(self, state: Any, variables: Callable[[Callable[[Any], Any]], Any]) -> Any:
+        with self._stateless(state):
+            return variables(lambda variable: variable.value)
+
+    def _stateless(self, state: Any) -> AbstractContextManager[Any]:
+        mapping = zip(self.model.variables, state, strict=False)
+        return keras.StatelessScope(state_mapping=mapping)  # type: ignore[no-any-return]
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import keras
 
 from explainkit.engines.base import Engine
 from explainkit.estimators.either_keras import KerasLikeExplainer
+from explainkit.estimators.either_keras_biases import BiasedKinds
 from explainkit.estimators.keras_calls import ObservedKerasModel
 from explainkit.estimators.keras_record import KerasRecord
 
@@ -42,6 +43,7 @@ class KerasExplainer(KerasLikeExplainer):
 
     tree = keras.tree
     record = KerasRecord
+    biased = BiasedKinds.of(keras.layers)
 
     def __init__(self, model: keras.Model) -> None:
         super().__init__(model, engine_of_backend())

@@ -33,6 +33,8 @@ class Record(ABC):
         self._mixing: set[int] = set()
         # Tensors are kept while they are told apart by identity.
         self._makers: dict[Hashable, int] = {}
+        #: For each input, once the run is finished, which outputs are made of it.
+        self.inputs: tuple[Flow, ...] = ()
 
     @property
     @abstractmethod
@@ -102,11 +104,13 @@ class Record(ABC):
             Which outputs of the model they are.
         """
         tappable = [i for i, call in enumerate(self._calls) if call.shape is not None]
-        flows = self._engine.flow(self._docs, [self._outputs[i] for i in tappable], scores)
-        placed = {
-            i: Flow(flow.sources, frozenset(positions[sink] for sink in flow.sinks))
-            for i, flow in zip(tappable, flows, strict=True)
-        }
+        tensors = [*self._docs, *(self._outputs[i] for i in tappable)]
+        flows = [
+            Flow(flow.sources, frozenset(positions[sink] for sink in flow.sinks))
+            for flow in self._engine.flow(self._docs, tensors, scores)
+        ]
+        self.inputs = tuple(flows[: len(self._docs)])
+        placed = dict(zip(tappable, flows[len(self._docs) :], strict=True))
         calls = self._read(placed, self._mixing)
         # Where there is nothing else, what looks like a map is one.
         return calls if any(c.computes and c.is_spatial for c in calls) else self._read(placed, ())

@@ -8,6 +8,7 @@ import tf_keras
 from explainkit.engines.tensorflow import TensorFlowEngine
 from explainkit.estimators.doors import register
 from explainkit.estimators.either_keras import KerasLikeExplainer
+from explainkit.estimators.either_keras_biases import BiasedKinds
 from explainkit.estimators.tf_keras_calls import ObservedTfKerasModel
 from explainkit.estimators.tf_keras_record import TfKerasRecord
 
@@ -17,6 +18,7 @@ class TfKerasExplainer(KerasLikeExplainer):
 
     tree = tf.nest
     record = TfKerasRecord
+    biased = BiasedKinds.of(tf_keras.layers)
 
     def __init__(self, model: tf_keras.Model) -> None:
         super().__init__(model, TensorFlowEngine())

@@ -8,7 +8,7 @@ import tensorflow as tf
 import tf_keras
 
 from explainkit.estimators.as_found import left_as_found
-from explainkit.estimators.calls import NamedObservation, ObservedCalls, Visitor
+from explainkit.estimators.calls import Entrance, NamedObservation, ObservedCalls, Visitor, unchanged
 from explainkit.estimators.either_keras_calls import ObservedModel
 
 #: What is called in a Keras 2 model. A metric is a layer with a `__call__` of its own.
@@ -56,9 +56,13 @@ class ObservedTfKerasModel(ObservedModel):
             with _left_as_found(self.model):
                 self.infer(tf.nest.map_structure(_of_any_number, docs))
 
-    def run(self, state: Any, docs: Any, visit: Visitor) -> Any:  # noqa: ARG002 - read by TensorFlow
-        with _left_as_found(self.model), _calls.by(_Observation(visit)):
+    # The state is of no use: TensorFlow reads the variables.
+    def run(self, state: Any, docs: Any, visit: Visitor, enter: Entrance = unchanged) -> Any:  # noqa: ARG002
+        with _left_as_found(self.model), _calls.by(_Observation(visit, enter)):
             return self.infer(docs)
+
+    def read(self, state: Any, variables: Callable[[Callable[[Any], Any]], Any]) -> Any:  # noqa: ARG002
+        return variables(tf.convert_to_tensor)
 
 
 def _of_any_number(docs: tf.Tensor) -> tf.Tensor:

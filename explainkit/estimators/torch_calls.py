@@ -79,7 +79,7 @@ class ObservedModule:
         observation = _QualifiedObservation(module, visit)
         functions = _ObservedFunctions(observation) if self._functions else nullcontext()
         with _calls.by(observation), functions:
-            return _call(module, mapped(lambda one: _at_home(one, device, dtype), docs))
+            return _call(module, at_home(device, dtype, docs))
 
 
 def home_of(module: torch.nn.Module) -> tuple[torch.device, torch.dtype]:
@@ -90,8 +90,13 @@ def home_of(module: torch.nn.Module) -> tuple[torch.device, torch.dtype]:
     return torch.get_default_device(), torch.get_default_dtype()
 
 
-def _at_home(tensor: torch.Tensor, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
-    return tensor.to(device, dtype) if tensor.is_floating_point() else tensor.to(device)
+def at_home(device: torch.device, dtype: torch.dtype, docs: Any) -> Any:
+    """Bring documents to a device, and floats among them to a type."""
+
+    def brought(tensor: torch.Tensor) -> torch.Tensor:
+        return tensor.to(device, dtype) if tensor.is_floating_point() else tensor.to(device)
+
+    return mapped(brought, docs)
 
 
 def _call(module: torch.nn.Module, docs: Any) -> Any:

@@ -1,8 +1,9 @@
 """A PyTorch module, seen as what can be asked of it."""
 
 import inspect
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -11,11 +12,12 @@ import torch
 from explainkit.engines.base import Tap, Tensor
 from explainkit.engines.torch import TorchEngine
 from explainkit.estimators.anatomy import Anatomy, anatomy_of
-from explainkit.estimators.base import Explainer
-from explainkit.estimators.calls import Call, Place, Visitor
+from explainkit.estimators.base import SUM, Explainer, sum_at
+from explainkit.estimators.calls import Call, Visitor
 from explainkit.estimators.documents import Input, Inputs, arrays_of
 from explainkit.estimators.torch_as_found import is_of_pytorch, module_left_as_found
-from explainkit.estimators.torch_calls import FUNCTION_SUFFIX, ObservedModule, home_of
+from explainkit.estimators.torch_biases import adds, bias_of
+from explainkit.estimators.torch_calls import FUNCTION_SUFFIX, ObservedModule, at_home, home_of
 from explainkit.estimators.torch_channels import ChannelAxes
 from explainkit.estimators.torch_inference import (
     inferring,
@@ -25,6 +27,7 @@ from explainkit.estimators.torch_inference import (
 )
 from explainkit.estimators.torch_outputs import named_tensors, with_tensors
 from explainkit.estimators.torch_record import TorchRecord
+from explainkit.layers import LayerCall
 
 
 class TorchExplainer(Explainer):
@@ -77,17 +80,32 @@ class TorchExplainer(Explainer):
         ):
             yield
 
-    def runner(self, places: Collection[Place]) -> Callable[[Any, Any, Tap], Any]:
-        functions = any(path.endswith(FUNCTION_SUFFIX) for path, _ in places)
+    def settler(self) -> Callable[[Any], Any]:
+        return partial(at_home, *home_of(self.model))
+
+    def runner(self, places: Collection[Any]) -> Callable[[Any, Any, Tap], Any]:
+        functions = any(place[0].endswith(FUNCTION_SUFFIX) for place in places)
         observed = ObservedModule(self.model, functions=functions)
 
         def run(_state: Any, docs: Any, tap: Tap) -> Any:
             def visit(call: Call) -> Any:
-                return tap(call.place, call.output) if call.place in places else call.output
+                output = call.output
+                for place in ((*call.place, SUM), call.place):
+                    output = tap(place, output) if place in places else output
+                return output
 
             return observed.run(docs, visit)
 
         return run
+
+    def adds(self, call: LayerCall) -> bool:
+        return adds(call.layer)
+
+    def bias_reader(self, calls: Sequence[LayerCall]) -> Callable[[Any], Mapping[Any, Tensor]]:
+        def read(_state: Any) -> Mapping[Any, Tensor]:
+            return {sum_at(one): bias_of(one.layer, len(one.shape or ()) + 1) for one in calls}
+
+        return read
 
     def trace(self, docs: Any) -> Anatomy:
         observed, engine = ObservedModule(self.model, functions=True), self.engine

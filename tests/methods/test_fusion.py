@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from explainkit.methods.fusion import fuse, linear_weights
+from explainkit.methods.fusion import fuse
+from explainkit.methods.resampling import linear_weights
 
 
 @pytest.mark.parametrize(("size", "new_size"), [(2, 7), (3, 3), (5, 14), (1, 4)])

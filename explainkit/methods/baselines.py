@@ -1,0 +1,83 @@
+"""What stands in the place of a picture, or of parts of it, where nothing is shown."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from explainkit.engines.base import Tensor
+
+#: A number, each picture's mean colour, or a picture of its own: an array that can be
+#: broadcast to a picture, channels last.
+Baseline = float | Literal["mean"] | NDArray[Any]
+
+
+def _same(one: Any, other: Any) -> bool:
+    return np.shape(one) == np.shape(other) and bool(np.all(np.asarray(one) == np.asarray(other)))
+
+
+def _check(_method: Any, option: Any, value: Any) -> None:
+    if isinstance(value, str):
+        if value != "mean":
+            raise ValueError(f'{option.name} is {value!r}; give a number, "mean" or an array')
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number | np.ndarray):
+        raise TypeError(
+            f'{option.name} is a {type(value).__name__}; give a number, "mean" or an array'
+        )
+    if np.asarray(value).dtype.kind not in "fiu" or not np.isfinite(value).all():
+        raise ValueError(f"{option.name} holds what is no finite number")
+
+
+def baseline_field(default: Baseline) -> Any:
+    """Make the field of a method that says what its baseline is."""
+    return attrs.field(
+        default=default,
+        kw_only=True,
+        validator=_check,
+        eq=attrs.cmp_using(eq=_same, require_same_type=False),
+        hash=False,
+    )
+
+
+def drawn_baseline(baseline: Baseline, shape: Sequence[int]) -> Any:
+    """Give a baseline that is an array the shape of a picture, and nothing for others.
+
+    Raises
+    ------
+    ValueError
+        If it has another shape.
+    """
+    if not isinstance(baseline, np.ndarray) or baseline.ndim == 0:
+        return ()
+    try:
+        array = np.broadcast_to(baseline, tuple(shape))
+    except ValueError:
+        raise ValueError(
+            f"baseline has the shape {baseline.shape}; the picture has the shape {tuple(shape)}, "
+            "its channels last and without the axis of docs"
+        ) from None
+    return (np.asarray(array, np.float32)[None],)
+
+
+def baseline_of(xp: Any, baseline: Baseline, drawn: Any, pixels: Tensor) -> Tensor:
+    """Give the baseline of pictures, of the same shape, (N, ..., C).
+
+    Parameters
+    ----------
+    xp
+        A namespace of array functions under numpy's names.
+    baseline
+        The option.
+    drawn : nested tensors
+        What `drawn_baseline` gave.
+    pixels : array, shape (N, ..., C)
+    """
+    if len(drawn):
+        return xp.zeros_like(pixels) + xp.astype(drawn[0], pixels.dtype)
+    if isinstance(baseline, str):
+        cells = tuple(range(1, len(pixels.shape) - 1))
+        return xp.zeros_like(pixels) + xp.mean(pixels, axis=cells, keepdims=True)
+    return xp.zeros_like(pixels) + float(baseline)

@@ -1,0 +1,137 @@
+"""Full gradients: what the picture and each bias contribute to the score."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import attrs
+
+from explainkit.engines.base import Tensor
+from explainkit.methods.base import Cost, GradientMethod, Mapped
+from explainkit.methods.options import one_of
+from explainkit.methods.resampling import resize, spreading_weights
+from explainkit.methods.subject import PICTURE, Subject
+
+
+def scaled(xp: Any, parts: Tensor) -> Tensor:
+    """Scale the absolute values of each map, shape (N, K, ..., C), to [0, 1] over all of it."""
+    inside = tuple(range(2, len(parts.shape)))
+    sizes = xp.abs(parts)
+    lowest = xp.min(sizes, axis=inside, keepdims=True)
+    spread = xp.max(sizes, axis=inside, keepdims=True) - lowest
+    return (sizes - lowest) / xp.where(spread > 0, spread, xp.ones_like(spread))
+
+
+def fullgrad_map(xp: Any, picture: Tensor, layers: Sequence[Tensor]) -> Tensor:
+    """Add up the post-processed contributions of the picture and of the biases.
+
+    Parameters
+    ----------
+    xp
+        A namespace of array functions under numpy's names.
+    picture : array, shape (N, K, ..., C)
+        What each number of the picture contributes, x ⊙ ∂y/∂x.
+    layers : sequence of arrays, shapes (N, K, ..., C)
+        What each bias contributes in each cell, b ⊙ ∂y/∂b.
+
+    Returns
+    -------
+    array, shape (N, K, ...)
+        Of the size of the picture.
+    """
+    sizes = [int(size) for size in picture.shape[2:-1]]
+    # To enlarge is linear: the channels are added first.
+    maps = [xp.sum(scaled(xp, one), axis=len(one.shape) - 1) for one in (picture, *layers)]
+    enlarged = [resize(xp, one, sizes) for one in maps]
+    return sum(enlarged[1:], start=enlarged[0])
+
+
+def contributions_map(
+    xp: Any, picture: Tensor, layers: Sequence[Tensor], others: Sequence[Tensor]
+) -> Tensor:
+    """Add up the contributions as they are, so that a map adds up to the score.
+
+    Parameters
+    ----------
+    xp, picture, layers
+        As in `fullgrad_map`.
+    others : sequence of arrays, shapes (N, K, ...)
+        The contributions of biases that have no place in the picture: they are spread
+        over all of it.
+
+    Returns
+    -------
+    array, shape (N, K, ...)
+    """
+    sizes = [int(size) for size in picture.shape[2:-1]]
+    maps = [xp.sum(one, axis=len(one.shape) - 1) for one in (picture, *layers)]
+    spread = [resize(xp, one, sizes, weigh=spreading_weights) for one in maps]
+    total = sum(spread[1:], start=spread[0])
+    for one in others:
+        whole = xp.sum(one, axis=tuple(range(2, len(one.shape))))
+        total = total + whole[(..., *[None] * len(sizes))] / math.prod(sizes)
+    return total
+
+
+@attrs.frozen
+class FullGrad(GradientMethod):
+    """FullGrad: the picture's contribution to the score, and that of each layer's biases.
+
+    Parameters
+    ----------
+    biases : sequence, optional
+        The layers whose biases count: paths, or what `inspection.layers_with_biases`
+        gave. All of them where nothing is said.
+    psi : {"absolute", "none"}
+        What is done to the contributions before they are added: "absolute" takes absolute
+        values and scales them for each layer to [0, 1], as the paper does, and leaves out
+        biases that have no place in the picture; "none" leaves them as they are, so that
+        a map adds up to the score.
+    counterfactual
+        Negate the gradients.
+    """
+
+    name: ClassVar[str] = "fullgrad"
+    title: ClassVar[str] = "FullGrad"
+    formula: ClassVar[str] = "ψ(x ⊙ ∂y/∂x) + Σ_l Σ_c ψ(b_c ⊙ ∂y/∂b_c)"
+    source: ClassVar[str] = "Srinivas and Fleuret 2019, arXiv:1905.00780"
+    cost: ClassVar[Cost] = Cost("1", "1")
+
+    biases: tuple[Any, ...] | None = attrs.field(
+        default=None, kw_only=True, converter=lambda given: given if given is None else tuple(given)
+    )
+    psi: Literal["absolute", "none"] = attrs.field(
+        default="absolute", kw_only=True, validator=one_of("absolute", "none")
+    )
+
+    @property
+    def at_biases(self) -> bool:
+        """The biases count."""
+        return True
+
+    @property
+    def bias_layers(self) -> Sequence[Any] | None:
+        """Those that were given."""
+        return self.biases
+
+    def maps(self, subject: Subject, drawn: Any) -> Mapped:  # noqa: ARG002
+        """Map each score."""
+        engine, xp = subject.engine, subject.engine.xp
+        points = subject.bias_points
+        pulled = self.pull_back(subject, [PICTURE, *(point.place for point in points)])
+        gradients = {place: engine.widen(one) for place, one in pulled.gradients.items()}
+        on_picture = subject.point.form.fold(xp, gradients[PICTURE], leading=2)
+        picture = engine.widen(subject.pixels)[:, None] * on_picture
+        added = {place: engine.widen(one) for place, one in subject.biases().items()}
+        layers, others = [], []
+        for point in points:
+            part = added[point.place][:, None] * gradients[point.place]
+            if point.form is None:
+                others.append(part)
+            else:
+                layers.append(point.form.fold(xp, part, leading=2))
+        if self.psi == "none":
+            maps = contributions_map(xp, picture, layers, others)
+        else:
+            maps = fullgrad_map(xp, picture, layers)
+        return Mapped(pulled.scores, pulled.kept, maps)
