@@ -9,21 +9,15 @@ import attrs
 from explainkit.engines.base import Tensor
 from explainkit.methods.base import Cost, GradientMethod, Mapped
 from explainkit.methods.options import one_of
-from explainkit.methods.resampling import resize, spreading_weights
+from explainkit.methods.resampling import linear_weights, resize, spreading_weights
 from explainkit.methods.subject import PICTURE, Subject
-
-
-def scaled(xp: Any, parts: Tensor) -> Tensor:
-    """Scale the absolute values of each map, shape (N, K, ..., C), to [0, 1] over all of it."""
-    inside = tuple(range(2, len(parts.shape)))
-    sizes = xp.abs(parts)
-    lowest = xp.min(sizes, axis=inside, keepdims=True)
-    spread = xp.max(sizes, axis=inside, keepdims=True) - lowest
-    return (sizes - lowest) / xp.where(spread > 0, spread, xp.ones_like(spread))
 
 
 def fullgrad_map(xp: Any, picture: Tensor, layers: Sequence[Tensor]) -> Tensor:
     """Add up the post-processed contributions of the picture and of the biases.
+
+    Of each, absolute values are taken, scaled to [0, 1] over all cells and channels,
+    enlarged, and the channels added.
 
     Parameters
     ----------
@@ -39,11 +33,19 @@ def fullgrad_map(xp: Any, picture: Tensor, layers: Sequence[Tensor]) -> Tensor:
     array, shape (N, K, ...)
         Of the size of the picture.
     """
-    sizes = [int(size) for size in picture.shape[2:-1]]
-    # To enlarge is linear: the channels are added first.
-    maps = [xp.sum(scaled(xp, one), axis=len(one.shape) - 1) for one in (picture, *layers)]
-    enlarged = [resize(xp, one, sizes) for one in maps]
-    return sum(enlarged[1:], start=enlarged[0])
+    sizes = [xp.abs(one) for one in (picture, *layers)]
+    inside = tuple(range(2, len(picture.shape)))
+    lowest = xp.stack([xp.min(one, axis=inside) for one in sizes], axis=2)
+    spread = xp.stack([xp.max(one, axis=inside) for one in sizes], axis=2) - lowest
+    scales = 1 / xp.where(spread > 0, spread, xp.ones_like(spread))
+    # Scaling is linear but for what is taken off, which is the same in all cells.
+    maps = [
+        xp.sum(one, axis=len(one.shape) - 1) * scales[(..., i, *[None] * (len(inside) - 1))]
+        for i, one in enumerate(sizes)
+    ]
+    counts = [int(one.shape[-1]) for one in sizes]
+    taken_off = sum(scales[..., i] * lowest[..., i] * count for i, count in enumerate(counts))
+    return _added_up(xp, maps, linear_weights) - taken_off[(..., *[None] * (len(inside) - 1))]
 
 
 def contributions_map(
@@ -63,14 +65,25 @@ def contributions_map(
     -------
     array, shape (N, K, ...)
     """
-    sizes = [int(size) for size in picture.shape[2:-1]]
     maps = [xp.sum(one, axis=len(one.shape) - 1) for one in (picture, *layers)]
-    spread = [resize(xp, one, sizes, weigh=spreading_weights) for one in maps]
-    total = sum(spread[1:], start=spread[0])
+    total = _added_up(xp, maps, spreading_weights)
+    sizes = total.shape[2:]
     for one in others:
         whole = xp.sum(one, axis=tuple(range(2, len(one.shape))))
-        total = total + whole[(..., *[None] * len(sizes))] / math.prod(sizes)
+        total = total + whole[(..., *[None] * len(sizes))] / math.prod(map(int, sizes))
     return total
+
+
+def _added_up(xp: Any, maps: Sequence[Tensor], weigh: Any) -> Tensor:
+    """Add up maps at the size of the first."""
+    by_sizes: dict[tuple[int, ...], Tensor] = {}
+    for one in maps:
+        sizes = tuple(int(size) for size in one.shape[2:])
+        by_sizes[sizes] = by_sizes[sizes] + one if sizes in by_sizes else one
+    # To enlarge is linear: maps of one size are added first.
+    largest = next(iter(by_sizes))
+    enlarged = [resize(xp, one, largest, weigh=weigh) for one in by_sizes.values()]
+    return sum(enlarged[1:], start=enlarged[0])
 
 
 @attrs.frozen
