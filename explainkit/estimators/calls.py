@@ -16,6 +16,7 @@ from typing import Any
 
 import attrs
 
+from explainkit.estimators.reuse import current_memory
 from explainkit.shared_context import SharedContext, replaced
 
 #: Where a tap sits: the path of the layer, and which of its applications, counted from 0.
@@ -57,6 +58,7 @@ class Observation(ABC):
     def __init__(self, visit: Visitor, enter: Entrance = unchanged) -> None:
         self._visit = visit
         self._enter = enter
+        self._memory = current_memory()
         self._around: list[str] = []
         self._applications: Counter[str] = Counter()
 
@@ -67,9 +69,14 @@ class Observation(ABC):
     def call(self, layer: Any, original: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Call a layer, and show what comes of it."""
         path = self.path_of(layer, self._around)
+        place = (path, self._applications[path])
+        if path and self._memory is not None:
+            known = self._memory.output_of(place, self._applications)
+            if known is not None:
+                return known
         self._around.append(path)
         try:
-            entered = self._enter(layer, (path, self._applications[path])) if path else layer
+            entered = self._enter(layer, place) if path else layer
             output = original(entered, *args, **kwargs)
         finally:
             self._around.pop()
@@ -79,6 +86,8 @@ class Observation(ABC):
         """Show the output of a layer to the visitor."""
         place = (path, self._applications[path])
         self._applications[path] += 1
+        if self._memory is not None:
+            self._memory.note(place, output, self._applications)
         return self._visit(Call(layer, place, output))
 
 

@@ -13,6 +13,7 @@ from explainkit.estimators.answers import Answer, function_names, name_of
 from explainkit.estimators.base import Explainer, cache
 from explainkit.estimators.documents import arrays_of, rearranged, signature
 from explainkit.estimators.questions import Resolved
+from explainkit.estimators.reuse import reusing, run_with_memory
 from explainkit.methods.scoring import ClassScores, Scored
 from explainkit.methods.subject import Structure, Subject
 
@@ -94,8 +95,12 @@ def _program(
 
     def program(state: Any, docs: Any, drawn: Any, *columns: Tensor) -> Any:
         def ask(docs: Any, tap: Tap, columns: Tensor | None) -> tuple[Tensor, Any]:
-            with engine.watching() if looks_back else nullcontext():
-                scored = score(run_model(state, docs, tap), columns)
+            def run() -> Scored:
+                with engine.watching() if looks_back else nullcontext():
+                    return score(run_model(state, docs, tap), columns)
+
+            count = 0 if engine.compiles else len(arrays_of(docs)[0])
+            scored: Scored = run_with_memory(run, count)
             return scored.scores, scored
 
         docs = settle(docs)
@@ -111,6 +116,7 @@ def _program(
             biases=lambda: biases(state),
             batch_size=form.batch_size,
             columns=columns[0] if columns else None,
+            **({} if engine.compiles else {"reusing": reusing}),
         )
         found = form.method.maps(subject, mapped(lambda one: engine.beside(one, beside), drawn))
         return found.scores, found.maps, found.kept.probas, found.kept.columns

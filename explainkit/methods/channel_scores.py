@@ -267,4 +267,6 @@ class AblationCAM(ChannelScoring):
             repeated = one.subject.repeated(int(positions.shape[0]))
             return engine.widen(repeated.run_on({one.tap.place: one.output * without}))
 
-        return ablationcam_weights(xp, self.tried(one, score), one.scores)
+        with one.subject.reusing(one.subject.look, one.tap.place):
+            found = self.tried(one, score)
+        return ablationcam_weights(xp, found, one.scores)

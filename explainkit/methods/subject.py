@@ -1,6 +1,7 @@
 """What a method asks: a model about documents, inside a compiled program."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import attrs
@@ -76,6 +77,10 @@ class Structure:
     whole: Callable[[Any, Sequence[Tensor]], Any]
 
 
+def _anew(_first_run: Callable[[], Any], _place: Place) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
 @attrs.frozen
 class Subject:
     """A model that is asked about documents, and the scores to be explained.
@@ -101,6 +106,9 @@ class Subject:
         How many documents pass through the model at once.
     columns : tensor, shape (N, K), or None
         The targets, if they were chosen before.
+    reusing : callable
+        ``reusing(first_run, place)`` is a context in which runs on copies of a document
+        need not work out again what a first run on it worked out before a place.
     """
 
     engine: Engine
@@ -113,6 +121,7 @@ class Subject:
     biases: Callable[[], Mapping[Place, Tensor]] = dict
     batch_size: int = 32
     columns: Tensor | None = None
+    reusing: Callable[[Callable[[], Any], Place], AbstractContextManager[Any]] = _anew
 
     # The pictures
 
