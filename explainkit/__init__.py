@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from explainkit.explanation import Explanation, ExplanationWarning, TargetExplanation, views
 
 if TYPE_CHECKING:
-    from explainkit import formatters, inspection, scenes
+    from explainkit import filters, formatters, inspection, methods, scenes
+    from explainkit.arrays import explain_arrays
     from explainkit.explain import explain_prediction, explain_predictions
     from explainkit.formatters import expand_heatmap, format_as_image, heatmap_to_image
     from explainkit.ipython import show_prediction
+    from explainkit.methods import counterfactual, smooth, tta
 
 __version__ = "0.1.0.dev0"
 
@@ -23,27 +25,46 @@ __all__ = [
     "ExplanationWarning",
     "TargetExplanation",
     "__version__",
+    "counterfactual",
     "expand_heatmap",
+    "explain_arrays",
     "explain_prediction",
     "explain_predictions",
+    "filters",
     "format_as_image",
     "formatters",
     "heatmap_to_image",
     "inspection",
+    "methods",
     "scenes",
     "show_prediction",
+    "smooth",
+    "tta",
 ]
+
+_ARRAY_DOORS = (
+    *("ablationcam", "cam", "deconvnet", "eigencam", "fullgrad", "gradcam", "gradcampp"),
+    *("gradients", "guided_backprop", "guided_gradcam", "hirescam", "input_x_gradient"),
+    *("integrated_gradients", "layercam", "occlusion", "rise", "scorecam", "smoothgrad"),
+    *("vargrad", "xgradcam"),
+)
 
 #: Where each name lives that is not loaded with the package.
 _HOMES = {
+    "counterfactual": "explainkit.methods",
     "expand_heatmap": "explainkit.formatters",
+    "explain_arrays": "explainkit.arrays",
     "explain_prediction": "explainkit.explain",
     "explain_predictions": "explainkit.explain",
     "format_as_image": "explainkit.formatters",
     "heatmap_to_image": "explainkit.formatters",
     "show_prediction": "explainkit.ipython",
+    "smooth": "explainkit.methods",
+    "tta": "explainkit.methods",
+    # A function of arrays for each method.
+    **dict.fromkeys(_ARRAY_DOORS, "explainkit.arrays"),
 }
-_MODULES = ("formatters", "inspection", "scenes")
+_MODULES = ("filters", "formatters", "inspection", "methods", "scenes")
 
 
 def __getattr__(name: str) -> Any:
@@ -55,7 +76,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return [*__all__, *_ARRAY_DOORS]
 
 
 def _as_png(expl: Explanation) -> bytes | None:

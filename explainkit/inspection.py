@@ -1,10 +1,15 @@
-"""Look at a model as explanations see it: its layers, and the one a heatmap is built from."""
+"""Look at a model as explanations see it: its layers, their outputs and their biases."""
 
+from collections.abc import Sequence
 from functools import singledispatch
 from typing import Any
 
-from explainkit.explain import enter
+import attrs
+from numpy.typing import NDArray
+
+from explainkit.explain import enter, explain_prediction, explain_predictions
 from explainkit.layers import LayerCall
+from explainkit.methods import find_method, option_names
 
 
 @singledispatch
@@ -89,3 +94,156 @@ def get_logits_layer(estimator: Any, *, doc: Any = None) -> Any:
         If an output is not made by a layer.
     """
     return enter(get_logits_layer, estimator)(estimator, doc=doc)
+
+
+@singledispatch
+def layers_with_biases(
+    estimator: Any, exclude: Sequence[Any] = (), *, doc: Any = None
+) -> tuple[list[Any], list[Any]]:
+    """List the layers that add something to their output, and what each of them adds.
+
+    Those are dense layers and convolutions with a bias, of all kinds, and normalisations.
+    A batch norm that infers adds what its learnt numbers come to; a layer or group norm
+    adds its centre. Where an activation is part of a layer, its sum is what FullGrad looks
+    at, before the activation.
+
+    Parameters
+    ----------
+    estimator
+        A model.
+    exclude : sequence, optional
+        Names, paths or layers to be left out.
+    doc : array, optional
+        A document, for models that do not say what they take.
+
+    Returns
+    -------
+    layers : list
+        The layer objects, in the order in which they run.
+    biases : list of LayerBias
+        For each, its path, its kind, and the `values` that are added. Some of them may be
+        given to ``method="fullgrad"`` as its option `biases`.
+
+    Raises
+    ------
+    LookupError
+        If there is no layer to be excluded of that name.
+
+    Examples
+    --------
+    >>> import explainkit
+    >>> network = explainkit.scenes.load_network()
+    >>> layers, biases = explainkit.inspection.layers_with_biases(network)
+    >>> biases[-1].kind, biases[-1].values.shape
+    ('Dense', (8,))
+    """
+    found: tuple[list[Any], list[Any]]
+    found = enter(layers_with_biases, estimator)(estimator, exclude, doc=doc)
+    return found
+
+
+@attrs.frozen(eq=False)
+class Exposed:
+    """A model seen as a function to its scores and to what passes at some layers.
+
+    It can be explained as the model itself, with these layers where nothing else is said.
+
+    Attributes
+    ----------
+    estimator
+        The model, which is not changed.
+    layers : list
+        As `layer=` takes them.
+    """
+
+    estimator: Any
+    layers: list[Any]
+
+    def __call__(self, docs: Any, *, batch_size: int = 32) -> list[NDArray[Any]]:
+        """Run the model.
+
+        Parameters
+        ----------
+        docs : array, shape (N, ...)
+        batch_size : int
+            How many documents pass through the model at once.
+
+        Returns
+        -------
+        list of ndarray
+            The scores, shape (N, units), before a final softmax or sigmoid; and what each
+            layer gives, shapes (N, ...).
+        """
+        found: list[NDArray[Any]] = outputs_of(self.estimator, docs, self.layers, batch_size)
+        return found
+
+    def asked(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Complete what is asked of the model by these layers, where the method takes any."""
+        given = {name: asked[name] for name in option_names(asked.get("method", "gradcam"))
+                 if name in asked}
+        method: Any = asked.get("method", "gradcam")
+        chosen = find_method(method, given if isinstance(method, str) else {})
+        return {"layer": self.layers, **asked} if chosen.at_layers else asked
+
+
+@explain_prediction.register(Exposed)
+def _explain_exposed(exposed: Exposed, doc: Any, **asked: Any) -> Any:
+    return explain_prediction(exposed.estimator, doc, **exposed.asked(asked))
+
+
+@explain_predictions.register(Exposed)
+def _explain_exposed_many(exposed: Exposed, docs: Any, **asked: Any) -> Any:
+    return explain_predictions(exposed.estimator, docs, **exposed.asked(asked))
+
+
+def expose(estimator: Any, layers: Any = None, logits: Any = None, *, doc: Any = None) -> Exposed:
+    """See a model as a function to its scores and to what passes at some layers.
+
+    Parameters
+    ----------
+    estimator
+        A model. It is neither changed nor rebuilt.
+    layers : optional
+        A layer, or a list of them, as `layer=` takes them; None for the one that is chosen
+        when nothing is said.
+    logits : optional
+        The layer that works out the scores: that which `get_logits_layer` finds, which is
+        what scores are taken of anyway.
+    doc : array, optional
+        A document, for models that do not say what they take.
+
+    Returns
+    -------
+    Exposed
+
+    Raises
+    ------
+    ValueError
+        If the scores are not those of `logits`.
+    LookupError
+        If there is no such layer.
+
+    Examples
+    --------
+    >>> import explainkit
+    >>> network = explainkit.inspection.expose(explainkit.scenes.load_network())
+    >>> scores, features = network(explainkit.scenes.draw_scene(seed=0).doc)
+    >>> scores.shape, features.shape
+    ((1, 8), (1, 12, 12, 128))
+    """
+    if logits is not None:
+        found = get_logits_layer(estimator, doc=doc)
+        if not any(one is logits for one in (found if isinstance(found, list) else [found])):
+            raise ValueError(
+                f"logits is layer {getattr(logits, 'name', logits)!r}, but the scores are worked "
+                "out by another one: give what get_logits_layer finds, or nothing"
+            )
+    if layers is None:
+        layers = [find_layer(estimator, doc=doc)]
+    return Exposed(estimator, list(layers) if isinstance(layers, list | tuple) else [layers])
+
+
+@singledispatch
+def outputs_of(estimator: Any, docs: Any, layers: Sequence[Any], batch_size: int = 32) -> Any:
+    """Run a model, and give its scores and what passes at some layers: see `expose`."""
+    return enter(outputs_of, estimator)(estimator, docs, layers, batch_size)

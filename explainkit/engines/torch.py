@@ -40,7 +40,8 @@ def _max(tensor: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
 
 
 def _mean(tensor: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
-    return torch.mean(tensor, dim=axis, keepdim=keepdims)
+    # No axes at all are all of them to PyTorch.
+    return tensor if axis == () else torch.mean(tensor, dim=axis, keepdim=keepdims)
 
 
 def _min(tensor: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
@@ -48,7 +49,8 @@ def _min(tensor: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
 
 
 def _sum(tensor: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
-    return torch.sum(tensor, dim=axis, keepdim=keepdims)
+    # No axes at all are all of them to PyTorch.
+    return tensor if axis == () else torch.sum(tensor, dim=axis, keepdim=keepdims)
 
 
 def _take(tensor: Tensor, indices: Tensor, axis: int) -> Tensor:

@@ -241,6 +241,12 @@ def sum_at(call: LayerCall) -> Place:
     return (call.path, call.application, SUM)
 
 
+def of_one_document(xp: Any, bias: Tensor, call: LayerCall) -> Tensor:
+    """Give what is added, which may lack axes in front, the axes of the sum of one document."""
+    missing = len(call.shape or ()) + 1 - len(bias.shape)
+    return xp.reshape(bias, (*[1] * missing, *bias.shape))
+
+
 def are_first(shape: Sequence[int], first: bool) -> bool:
     """Tell whether the channels of a picture come before its spatial axes.
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import attrs
+from numpy.typing import NDArray
 
 from explainkit.estimators.anatomy import Anatomy
 from explainkit.estimators.base import Explainer
@@ -20,28 +21,33 @@ class LayerBias:
         Its path, as `layer=` takes it.
     kind : str
         The name of its class.
-    shape : tuple of int
-        Of the sum, without the documents' axis.
+    values : ndarray
+        What is added; it can be broadcast to the layer's output, shape (1, ...). For a
+        normalisation, what its numbers come to: β − γ μ / √(σ² + ε).
     """
 
     layer: str
     kind: str
-    shape: tuple[int | None, ...]
+    values: NDArray[Any] = attrs.field(eq=False, repr=False)
 
 
 def layers_adding(
     explainer: Explainer, anatomy: Anatomy, outputs: Sequence[int]
 ) -> tuple[LayerCall, ...]:
     """List the calls that add something that leads to some outputs; to any where none is said."""
-    wanted = set(outputs)
+    wanted = set(outputs) or set(range(len(anatomy.outputs)))
     return tuple(
         call
         for call in anatomy.index.calls
-        if call.shape is not None
-        and call.flow.sinks
-        and (not wanted or wanted & call.flow.sinks)
-        and explainer.adds(call)
+        if call.shape is not None and wanted & _leads_to(anatomy, call) and explainer.adds(call)
     )
+
+
+def _leads_to(anatomy: Anatomy, call: LayerCall) -> set[int]:
+    # What a layer gives after a final activation of its own leads to no score; its sum does.
+    place = (call.path, call.application)
+    making = (i for i, one in enumerate(anatomy.logits) if one and (one.path, one.application) == place)
+    return {*call.flow.sinks, *making}
 
 
 def chosen_biases(
@@ -54,7 +60,7 @@ def chosen_biases(
     explainer : Explainer
     anatomy : Anatomy
     given : sequence or None
-        Names, paths or layers, or what `describe` made of calls; None for all.
+        Names, paths or layers, or what `find_biases` gave; None for all.
     outputs : sequence of int
         The outputs to be explained; none for all.
 
@@ -81,9 +87,26 @@ def chosen_biases(
     return tuple(call for call in adding if call in wanted)
 
 
-def describe(anatomy: Anatomy, call: LayerCall) -> LayerBias:
-    """Describe a call that adds something."""
-    return LayerBias(anatomy.index.describe(call), call.kind, call.shape or ())
+def find_biases(
+    explainer: Explainer, anatomy: Anatomy, exclude: Sequence[Any]
+) -> list[tuple[Any, LayerBias]]:
+    """List the layers that add something to what leads to an output, and what each adds.
+
+    Parameters
+    ----------
+    explainer : Explainer
+    anatomy : Anatomy
+    exclude : sequence
+        Names, paths or layers to be left out.
+    """
+    left_out = [_call_of(explainer, anatomy, one) for one in exclude]
+    calls = [one for one in layers_adding(explainer, anatomy, ()) if one not in left_out]
+    read, state = explainer.bias_reader(calls), explainer.state()
+    run = explainer.engine.compile(lambda state: tuple(read(state).values()), state)
+    return [
+        (call.layer, LayerBias(anatomy.index.describe(call), call.kind, values))
+        for call, values in zip(calls, run(state), strict=True)
+    ]
 
 
 def _call_of(explainer: Explainer, anatomy: Anatomy, given: Any) -> LayerCall:

@@ -1,19 +1,27 @@
 """The doors for kinds of neural networks: from arguments to a question, from answers to records."""
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import attrs
 
+from explainkit.estimators import exposing
 from explainkit.estimators.base import Explainer
 from explainkit.estimators.batches import BatchedExplainer
+from explainkit.estimators.biases import LayerBias, find_biases
 from explainkit.estimators.explaining import explain
 from explainkit.estimators.questions import Question, resolve
 from explainkit.explain import explain_prediction, explain_predictions
 from explainkit.explanation import Explanation
 from explainkit.failures import OnError
-from explainkit.inspection import find_layer, get_logits_layer, spatial_layers
+from explainkit.inspection import (
+    find_layer,
+    get_logits_layer,
+    layers_with_biases,
+    outputs_of,
+    spatial_layers,
+)
 from explainkit.layers import LayerCall
 from explainkit.methods import find_method
 from explainkit.methods.base import Method
@@ -37,6 +45,8 @@ def register(kind: type, explainer: Callable[[Any], Explainer]) -> None:
     find_layer.register(kind, doors.find_layer)
     spatial_layers.register(kind, doors.spatial_layers)
     get_logits_layer.register(kind, doors.get_logits_layer)
+    layers_with_biases.register(kind, doors.layers_with_biases)
+    outputs_of.register(kind, doors.outputs_of)
 
 
 @attrs.frozen
@@ -126,6 +136,21 @@ class _Doors:
                 )
         layers = [call.layer for call in anatomy.logits if call is not None]
         return layers[0] if len(layers) == 1 else layers
+
+
+    def layers_with_biases(
+        self, model: Any, exclude: Sequence[Any] = (), *, doc: Any = None
+    ) -> tuple[list[Any], list[LayerBias]]:
+        explainer = self.explainer(model)
+        anatomy = explainer.anatomy(_example(explainer, doc))
+        found = find_biases(explainer, anatomy, exclude)
+        return [layer for layer, _ in found], [bias for _, bias in found]
+
+    def outputs_of(self, model: Any, docs: Any, layers: Sequence[Any], batch_size: int) -> Any:
+        explainer = self.explainer(model)
+        inputs = explainer.inputs()
+        checked = inputs.prepare(inputs.check_docs(docs))
+        return exposing.outputs_of(explainer, checked, layers, batch_size)
 
 
 #: The names that a misspelt argument may have meant.

@@ -8,7 +8,7 @@ import attrs
 
 from explainkit.engines.base import Engine, Tap, Tensor
 from explainkit.estimators.anatomy import Anatomy, anatomy_of
-from explainkit.estimators.base import SUM, Explainer, sum_at
+from explainkit.estimators.base import SUM, Explainer, of_one_document, sum_at
 from explainkit.estimators.calls import Call, Place
 from explainkit.estimators.documents import Input, Inputs, arrays_of, rearranged
 from explainkit.estimators.either_keras_biases import (
@@ -132,12 +132,12 @@ class KerasLikeExplainer(Explainer):
 
         def read(state: Any) -> Mapping[Any, Tensor]:
             def biases(value: Callable[[Any], Tensor]) -> Mapping[Any, Tensor]:
-                return {
-                    sum_at(call): xp.asarray(
-                        kinds.bias_of(call.layer, len(call.shape or ()) + 1, xp.reshape, value)
-                    )
-                    for call in calls
-                }
+                found = {}
+                for call in calls:
+                    rank = len(call.shape or ()) + 1
+                    bias = xp.asarray(kinds.bias_of(call.layer, rank, xp.reshape, value))
+                    found[sum_at(call)] = of_one_document(xp, bias, call)
+                return found
 
             return observed.read(state, biases)  # type: ignore[no-any-return]
 

@@ -12,7 +12,7 @@ import torch
 from explainkit.engines.base import Tap, Tensor
 from explainkit.engines.torch import TorchEngine
 from explainkit.estimators.anatomy import Anatomy, anatomy_of
-from explainkit.estimators.base import SUM, Explainer, sum_at
+from explainkit.estimators.base import SUM, Explainer, of_one_document, sum_at
 from explainkit.estimators.calls import Call, Visitor
 from explainkit.estimators.documents import Input, Inputs, arrays_of
 from explainkit.estimators.torch_as_found import is_of_pytorch, module_left_as_found
@@ -102,8 +102,15 @@ class TorchExplainer(Explainer):
         return adds(call.layer)
 
     def bias_reader(self, calls: Sequence[LayerCall]) -> Callable[[Any], Mapping[Any, Tensor]]:
+        xp = self.engine.xp
+
         def read(_state: Any) -> Mapping[Any, Tensor]:
-            return {sum_at(one): bias_of(one.layer, len(one.shape or ()) + 1) for one in calls}
+            return {
+                sum_at(one): of_one_document(
+                    xp, bias_of(one.layer, len(one.shape or ()) + 1), one
+                )
+                for one in calls
+            }
 
         return read
 

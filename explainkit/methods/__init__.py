@@ -50,7 +50,7 @@ METHODS: dict[str, type[Method]] = {
 }
 
 _plugged_in: dict[str, type[Method]] | None = None
-_plugging_in = threading.Lock()
+_plugging_in = threading.RLock()
 
 
 def known_methods() -> dict[str, type[Method]]:
@@ -58,8 +58,10 @@ def known_methods() -> dict[str, type[Method]]:
     global _plugged_in  # noqa: PLW0603 - entry points are read once a process
     with _plugging_in:
         if _plugged_in is None:
-            found = map(_load, entry_points(group=ENTRY_POINTS))
-            _plugged_in = {method.name: method for method in found if method is not None}
+            # A plug-in may ask for other methods while it is loaded.
+            _plugged_in = {}
+            found = filter(None, map(_load, entry_points(group=ENTRY_POINTS)))
+            _plugged_in.update({method.name: method for method in found})
     # Ours go first: a plug-in cannot change what a name means.
     return {**_plugged_in, **METHODS}
 
@@ -69,6 +71,8 @@ def _load(entry_point: EntryPoint) -> type[Method] | None:
         method = entry_point.load()
         if not (isinstance(method, type) and issubclass(method, Method)):
             raise TypeError(f"it is a {type(method).__name__}, not a class of explainkit's Method")
+        if not isinstance(getattr(method, "name", None), str):
+            raise TypeError("the class has no name")
     except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
         warn(
             f"the plug-in {entry_point.name!r} ({entry_point.value}) cannot be loaded: "
@@ -126,6 +130,17 @@ def find_method(
     return made
 
 
+def _wrapped(wrapper: Any, method: str | Method, options: Mapping[str, Any]) -> Any:
+    known = [field.name for field in attrs.fields(wrapper) if field.name != "inner"]
+    for option in options:
+        if option not in known:
+            raise TypeError(
+                f"{option!r} is no option of {wrapper.name!r}, which takes: {_listed(known)}"
+                + did_you_mean(option, known)
+            )
+    return wrapper(find_method(method, {}), **options)
+
+
 def _find(name: str) -> type[Method]:
     known = known_methods()
     if name not in known:
@@ -177,7 +192,7 @@ def smooth(method: str | Method, **options: Any) -> Smooth:
     >>> smooth("gradcam", samples=8).spelled
     'smooth(gradcam)'
     """
-    return Smooth(find_method(method, {}), **options)
+    return _wrapped(Smooth, method, options)  # type: ignore[no-any-return]
 
 
 def tta(method: str | Method, **options: Any) -> TestTimeAugmentation:
@@ -205,7 +220,7 @@ def tta(method: str | Method, **options: Any) -> TestTimeAugmentation:
     >>> tta(smooth("gradcam")).spelled
     'tta(smooth(gradcam))'
     """
-    return TestTimeAugmentation(find_method(method, {}), **options)
+    return _wrapped(TestTimeAugmentation, method, options)  # type: ignore[no-any-return]
 
 
 def counterfactual(method: str | Method) -> Method:

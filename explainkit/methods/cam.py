@@ -83,10 +83,11 @@ def cam_map(xp: Any, activations: Tensor, gradients: Tensor) -> Tensor:
 def gradcampp_map(xp: Any, activations: Tensor, gradients: Tensor) -> Tensor:
     """Sum the channels, each weighed by its positive gradients, and these by their steepness."""
     cells = _cells(gradients)
-    squares = gradients * gradients
     totals = xp.sum(activations, axis=tuple(axis - 1 for axis in cells), keepdims=True)[:, None]
-    alphas = _quotient(xp, squares, 2 * squares + totals * squares * gradients)
-    return weighted_sum(xp, xp.sum(alphas * _positive(xp, gradients), axis=cells), activations)
+    # g² / (2 g² + Σ_ab(A) g³) without the squares, which leave the range of small numbers.
+    steepness = 2 + totals * gradients
+    weights = _quotient(xp, _positive(xp, gradients), steepness)
+    return weighted_sum(xp, xp.sum(weights, axis=cells), activations)
 
 
 def xgradcam_map(xp: Any, activations: Tensor, gradients: Tensor) -> Tensor:

@@ -41,7 +41,11 @@ def eigencam_map(xp: Any, activations: Tensor) -> Tensor:
 
 def _sign(xp: Any, projection: Tensor, sums: Tensor) -> Tensor:
     centred = projection - xp.mean(projection, axis=1, keepdims=True)
-    together = xp.einsum("ni,ni->n", centred, sums - xp.mean(sums, axis=1, keepdims=True))
+    along = sums - xp.mean(sums, axis=1, keepdims=True)
+    together = xp.einsum("ni,ni->n", centred, along)
+    # A layer that is even over its cells correlates with nothing.
+    products = xp.einsum("ni,ni->n", projection, sums)
+    together = xp.where(xp.abs(together) > 1e-6 * xp.abs(products), together, products)
     return xp.where(together < 0, -xp.ones_like(together), xp.ones_like(together))[:, None]
 
 

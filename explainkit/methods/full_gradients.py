@@ -38,14 +38,13 @@ def fullgrad_map(xp: Any, picture: Tensor, layers: Sequence[Tensor]) -> Tensor:
     lowest = xp.stack([xp.min(one, axis=inside) for one in sizes], axis=2)
     spread = xp.stack([xp.max(one, axis=inside) for one in sizes], axis=2) - lowest
     scales = 1 / xp.where(spread > 0, spread, xp.ones_like(spread))
-    # Scaling is linear but for what is taken off, which is the same in all cells.
-    maps = [
-        xp.sum(one, axis=len(one.shape) - 1) * scales[(..., i, *[None] * (len(inside) - 1))]
-        for i, one in enumerate(sizes)
-    ]
-    counts = [int(one.shape[-1]) for one in sizes]
-    taken_off = sum(scales[..., i] * lowest[..., i] * count for i, count in enumerate(counts))
-    return _added_up(xp, maps, linear_weights) - taken_off[(..., *[None] * (len(inside) - 1))]
+    cells = [None] * (len(inside) - 1)
+    maps = []
+    for i, one in enumerate(sizes):
+        # The channels are added first, which comes to the same: the maps are smaller then.
+        above = xp.sum(one, axis=len(one.shape) - 1) - (int(one.shape[-1]) * lowest)[(..., i, *cells)]
+        maps.append(above * scales[(..., i, *cells)])
+    return _added_up(xp, maps, linear_weights)
 
 
 def contributions_map(
@@ -86,6 +85,18 @@ def _added_up(xp: Any, maps: Sequence[Tensor], weigh: Any) -> Tensor:
     return sum(enlarged[1:], start=enlarged[0])
 
 
+def _tuple(given: Any) -> Any:
+    return tuple(given) if isinstance(given, list | tuple) else given
+
+
+def _check_biases(_method: Any, option: Any, given: Any) -> None:
+    if given is not None and not isinstance(given, tuple):
+        raise TypeError(
+            f"{option.name} is a {type(given).__name__}; give a list of layers, or of what "
+            "inspection.layers_with_biases gives"
+        )
+
+
 @attrs.frozen
 class FullGrad(GradientMethod):
     """FullGrad: the picture's contribution to the score, and that of each layer's biases.
@@ -111,7 +122,7 @@ class FullGrad(GradientMethod):
     cost: ClassVar[Cost] = Cost("1", "1")
 
     biases: tuple[Any, ...] | None = attrs.field(
-        default=None, kw_only=True, converter=lambda given: given if given is None else tuple(given)
+        default=None, kw_only=True, converter=_tuple, validator=_check_biases
     )
     psi: Literal["absolute", "none"] = attrs.field(
         default="absolute", kw_only=True, validator=one_of("absolute", "none")

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+#: The types of real numbers.
+REAL = int | float | np.integer | np.floating
 
 def whole_number(least: int) -> Any:
     """Check that an option is a whole number, and not less than some other."""
@@ -32,13 +34,13 @@ def not_negative(_method: Any, option: Any, value: Any) -> None:
 
 
 def _check_number(option: Any, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+    if isinstance(value, bool) or not isinstance(value, REAL):
         raise TypeError(f"{option.name} is {value!r}; give a number")
 
 
 def flag(_method: Any, option: Any, value: Any) -> None:
     """Check that an option is a truth value."""
-    if not isinstance(value, bool):
+    if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{option.name} is {value!r}; give True or False")
 
 
@@ -46,7 +48,7 @@ def one_of(*choices: Any) -> Any:
     """Check that an option is one of some names."""
 
     def check(_method: Any, option: Any, value: Any) -> None:
-        if value not in choices:
+        if not isinstance(value, str) or value not in choices:
             listed = ", ".join(map(repr, choices))
             raise ValueError(f"{option.name} is {value!r}; give one of {listed}")
 

@@ -1,6 +1,6 @@
 """Methods made of other methods: smoothed, averaged over flips and scales, turned round."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Literal
 
 import attrs
@@ -16,6 +16,7 @@ from explainkit.methods.noise import (
     samples_field,
     seed_field,
 )
+from explainkit.methods.options import REAL
 from explainkit.methods.resampling import resize
 from explainkit.methods.subject import Subject
 
@@ -121,7 +122,8 @@ _AXES = {"horizontal": -2, "vertical": -3}
 Flip = Literal["horizontal", "vertical"]
 
 
-def _check_flips(_method: Any, _option: Any, flips: Any) -> None:
+def _check_flips(_method: Any, option: Any, flips: Any) -> None:
+    _check_all(option, flips, str, "'horizontal' and 'vertical'")
     for flip in flips:
         if flip not in _AXES:
             raise ValueError(f"flips has {flip!r}; there are 'horizontal' and 'vertical'")
@@ -129,7 +131,8 @@ def _check_flips(_method: Any, _option: Any, flips: Any) -> None:
         raise ValueError(f"flips names one twice: {list(flips)}")
 
 
-def _check_scales(_method: Any, _option: Any, scales: Any) -> None:
+def _check_scales(_method: Any, option: Any, scales: Any) -> None:
+    _check_all(option, scales, REAL, "numbers")
     if not scales:
         raise ValueError("scales is empty; give (1.0,) for none but the picture's own")
     for scale in scales:
@@ -137,8 +140,13 @@ def _check_scales(_method: Any, _option: Any, scales: Any) -> None:
             raise ValueError(f"scales has {scale}; give positive numbers")
 
 
+def _check_all(option: Any, values: Any, kind: Any, wanted: str) -> None:
+    if not isinstance(values, tuple) or not all(isinstance(value, kind) for value in values):
+        raise TypeError(f"{option.name} is {values!r}; give a list of {wanted}")
+
+
 def _tuple(values: Any) -> Any:
-    return values if values is None or isinstance(values, str) else tuple(values)
+    return tuple(values) if isinstance(values, Iterable) and not isinstance(values, str) else values
 
 
 @attrs.frozen
@@ -173,16 +181,17 @@ class TestTimeAugmentation(Wrapper):
     weights: Sequence[float] | None = attrs.field(default=None, kw_only=True, converter=_tuple)
 
     @weights.validator
-    def _check_weights(self, _option: Any, weights: Any) -> None:
+    def _check_weights(self, option: Any, weights: Any) -> None:
         if weights is None:
             return
+        _check_all(option, weights, REAL, "numbers")
         count = len(self.scales) * (1 + len(self.flips))
         if len(weights) != count:
             raise ValueError(
                 f"weights has {len(weights)} numbers; there are {count} variants: "
                 f"{len(self.scales)} scales, each as it is and {len(self.flips)} times flipped"
             )
-        if abs(sum(weights) - 1) > 1e-6:
+        if not abs(sum(weights) - 1) <= 1e-6:
             raise ValueError(f"weights add up to {sum(weights)}; they must add up to 1")
 
     def drawn(self, canvas: Canvas, batch_size: int) -> Any:

@@ -1,17 +1,9 @@
 import numpy as np
 import pytest
-from PIL import Image
 
 from explainkit.methods.fusion import fuse
-from explainkit.methods.resampling import linear_weights
 
-
-@pytest.mark.parametrize(("size", "new_size"), [(2, 7), (3, 3), (5, 14), (1, 4)])
-def test_linear_weights_are_those_of_a_bilinear_enlargement(size, new_size):
-    values = np.random.default_rng(size).normal(size=size).astype(np.float32)
-    row = Image.fromarray(np.tile(values, (4, 1)))
-    enlarged = np.asarray(row.resize((new_size, 4), Image.Resampling.BILINEAR))[0]
-    np.testing.assert_allclose(linear_weights(size, new_size) @ values, enlarged, atol=1e-6)
+from .by_loops import enlarged
 
 
 def test_one_map_is_left_as_it_is():
@@ -41,3 +33,52 @@ def test_documents_and_targets_are_scaled_by_themselves_and_zeros_stay_zero():
         alone = fuse(np, [a[n : n + 1, k : k + 1], b[n : n + 1, k : k + 1]])
         np.testing.assert_allclose(together[n, k], alone[0, 0])
     assert not together[1, 2].any()
+
+
+def by_loops(maps, how):
+    """Scale each map by itself, enlarge it, and take the mean or the maximum of each cell."""
+    docs, targets = maps[0].shape[:2]
+    sizes = tuple(max(m.shape[axis] for m in maps) for axis in range(2, maps[0].ndim))
+    fused = np.empty((docs, targets, *sizes))
+    for n, k in np.ndindex(docs, targets):
+        alike = [enlarged(m[n, k] / np.abs(m[n, k]).max(), sizes, leading=0) for m in maps]
+        for cell in np.ndindex(sizes):
+            values = [float(one[cell]) for one in alike]
+            fused[(n, k, *cell)] = sum(values) / len(values) if how == "mean" else max(values)
+    return fused
+
+
+# Of these sizes the weights, float32 on purpose, are exact.
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        [(4,), (2,), (8,)],
+        [(3, 4), (3, 4)],
+        [(2, 3), (4, 6), (1, 1)],
+        [(8, 2), (2, 8)],  # none is the largest both ways
+        [(2, 2, 1), (4, 2, 2)],
+    ],
+)
+@pytest.mark.parametrize("how", ["mean", "max"])
+def test_maps_are_fused_cell_by_cell(how, shapes):
+    rng = np.random.default_rng(0)
+    maps = [10.0**i * rng.normal(size=(2, 3, *shape)) for i, shape in enumerate(shapes)]
+    np.testing.assert_allclose(fuse(np, maps, how), by_loops(maps, how), atol=1e-10)
+
+
+def test_the_mean_is_what_is_done_when_nothing_is_said():
+    a, b = np.random.default_rng(1).normal(size=(2, 1, 1, 3, 3))
+    np.testing.assert_array_equal(fuse(np, [a, b]), fuse(np, [a, b], "mean"))
+    assert (fuse(np, [a, b], "max") != fuse(np, [a, b])).any()
+
+
+def test_the_largest_is_taken_with_its_sign():
+    a, b = np.array([[[-4.0, 1.0]]]), np.array([[[2.0, -1.0]]])
+    np.testing.assert_allclose(fuse(np, [a, b], "max"), [[[1.0, 0.25]]])
+
+
+@pytest.mark.parametrize("how", ["mean", "max"])
+def test_the_order_of_the_layers_is_of_no_importance(how):
+    rng = np.random.default_rng(2)
+    maps = [rng.normal(size=(1, 2, size, size)) for size in (2, 4, 8)]
+    np.testing.assert_allclose(fuse(np, maps, how), fuse(np, maps[::-1], how), atol=1e-12)

@@ -1,0 +1,184 @@
+"""The door for people with arrays: batches in, scores and maps out.
+
+There is a function for each method, such as `gradcam(model, x, y)`.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explainkit.explain import explain_predictions
+from explainkit.explanation import Explanation
+from explainkit.filters import Filter, positive_normalize
+from explainkit.methods import METHODS, Method
+
+#: What is written otherwise in Python than as `method=`.
+_SPELLINGS = {"gradcam++": "gradcampp"}
+
+
+def explain_arrays(
+    model: Any,
+    x: Any,
+    y: Any = None,
+    *,
+    method: str | Method = "gradcam",
+    batch_size: int = 32,
+    postprocess: Filter | None = positive_normalize,
+    progress: bool | None = None,
+    **options: Any,
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Explain many documents, and give arrays in place of records.
+
+    Parameters
+    ----------
+    model
+        Any estimator that `explainkit.explain_predictions` takes, or what
+        `inspection.expose` makes of one.
+    x : array, shape (N, ...), or iterable of batches
+        The documents. A `tf.data.Dataset` or a PyTorch `DataLoader` gives batches; of what
+        is a pair, such as docs with labels, the first is taken, as `predict` does.
+    y : array of int, shape (N, K), optional
+        For each document the units to be explained; None for the unit of the highest score.
+    method : str or Method
+        As in `explainkit.explain_prediction`; its own options may follow.
+    batch_size : int
+        How many documents, or variants of one, pass through the model at once.
+    postprocess : callable or None
+        What is done to the raw maps, shape (N, K, ...): one of `explainkit.filters`, or a
+        function of one's own; None leaves them raw and signed.
+    progress : bool, optional
+        Show a bar, or none. Where nothing is said, one is shown in a terminal when it takes
+        more than some seconds.
+    **options
+        Others of `explainkit.explain_predictions`, such as `layer` and `logits`, and those
+        of the method.
+
+    Returns
+    -------
+    scores : ndarray, shape (N, K)
+    maps : ndarray of float32, shape (N, K, h, w)
+
+    Raises
+    ------
+    TypeError, ValueError, LookupError
+        As `explainkit.explain_predictions` does; an error names the document by its index.
+
+    Examples
+    --------
+    >>> import explainkit
+    >>> x = np.concatenate([scene.doc for scene in explainkit.scenes.draw_scenes(4)])
+    >>> network = explainkit.scenes.load_network()
+    >>> scores, maps = explain_arrays(network, x, np.array([[0, 1]] * 4), method="layercam")
+    >>> scores.shape, maps.shape
+    ((4, 2), (4, 2, 12, 12))
+    """
+    targets = None if y is None else _checked_targets(y)
+    total = len(x) if hasattr(x, "shape") else None
+    docs = x if total is not None else _docs_in(x)
+    found = explain_predictions(
+        model, docs, targets=targets, method=method, batch_size=batch_size, **options
+    )
+    scores, maps = [], []
+    for expl in _shown(found, total, progress):
+        scores.append([one.score for one in expl.targets])
+        maps.append(np.stack([one.map for one in expl.targets]))
+        if maps[-1].shape != maps[0].shape:
+            raise ValueError(
+                f"the map of doc {len(maps) - 1} has the shape {maps[-1].shape[1:]}, that of the "
+                f"first {maps[0].shape[1:]}: docs of several sizes have no common array; use "
+                "explain_predictions"
+            )
+    if not maps:
+        raise ValueError("x is empty")
+    return np.asarray(scores), _processed(np.stack(maps), postprocess)
+
+
+def _checked_targets(y: Any) -> NDArray[Any]:
+    targets = np.asarray(y)
+    if targets.ndim != 2:
+        raise ValueError(
+            f"y has the shape {targets.shape}; give a row of units for each doc, shape (N, K)"
+            + (": y[:, np.newaxis] would do" if targets.ndim == 1 else "")
+        )
+    return targets
+
+
+def _docs_in(batches: Any) -> Iterator[Any]:
+    """Give the documents of a data set one by one."""
+    if not isinstance(batches, Iterable) or isinstance(batches, str | bytes):
+        raise TypeError(
+            f"x is a {type(batches).__name__}; give an array of docs, a tf.data.Dataset, a "
+            "DataLoader, or another iterable of batches"
+        )
+    for batch in batches:
+        docs = batch[0] if isinstance(batch, list | tuple) else batch
+        parts = docs.values() if isinstance(docs, dict) else docs
+        inputs = list(parts) if isinstance(docs, dict | list | tuple) else [docs]
+        for position in range(len(inputs[0])):
+            rows = [one[position : position + 1] for one in inputs]
+            if isinstance(docs, dict):
+                yield dict(zip(docs, rows, strict=True))
+            else:
+                yield rows if isinstance(docs, list | tuple) else rows[0]
+
+
+def _shown(
+    found: Iterator[Explanation], total: int | None, progress: bool | None
+) -> Iterable[Explanation]:
+    from tqdm.auto import tqdm
+
+    asked = {"disable": None, "delay": 3} if progress is None else {"disable": not progress}
+    return tqdm(found, total=total, unit="doc", **asked)  # type: ignore[no-any-return]
+
+
+def _processed(maps: NDArray[Any], postprocess: Filter | None) -> NDArray[Any]:
+    if postprocess is None:
+        return maps
+    # Filters know maps of two axes: those of signals and volumes are laid flat meanwhile.
+    flat = maps if maps.ndim == 4 else maps.reshape(*maps.shape[:2], 1, -1)
+    return np.asarray(postprocess(flat)).reshape(maps.shape)
+
+
+def _door_of(name: str) -> Callable[..., tuple[NDArray[Any], NDArray[Any]]]:
+    method = METHODS[name]
+
+    def explain(
+        model: Any, x: Any, y: Any = None, **options: Any
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        return explain_arrays(model, x, y, method=name, **options)
+
+    _, _, own = (inspect.getdoc(method) or "").partition("Parameters\n----------\n")
+    explain.__name__ = explain.__qualname__ = _SPELLINGS.get(name, name)
+    explain.__doc__ = f"""Explain many documents by {method.title}, and give arrays.
+
+    The map is {method.formula} ({method.source}).
+
+    Parameters
+    ----------
+    model, x, y
+        As in `explain_arrays`.
+    **options
+        Those of `explain_arrays`, such as `batch_size`, `postprocess`, `layer` and `logits`,
+        and those of the method: {", ".join(_options_in(own)) or "none"}.
+
+    Returns
+    -------
+    scores : ndarray, shape (N, K)
+    maps : ndarray of float32, shape (N, K, h, w)
+    """
+    return explain
+
+
+def _options_in(parameters: str) -> list[str]:
+    lines = [line for line in parameters.splitlines() if line and not line.startswith(" ")]
+    return [f"`{name.strip()}`" for line in lines for name in line.partition(" : ")[0].split(",")]
+
+
+#: A function for each method, by its name in Python.
+DOORS = {_SPELLINGS.get(name, name): _door_of(name) for name in METHODS}
+globals().update(DOORS)
+
+__all__ = ["DOORS", "explain_arrays", *DOORS]  # noqa: PLE0604 - they are names
