@@ -62,6 +62,9 @@ def explain(
     top: options.Top = None,
     layer: options.Layer = None,
     method: options.Method = "gradcam",
+    method_options: options.MethodOptions = None,
+    smooth: options.Smooth = None,
+    tta: options.Tta = False,
     counterfactual: options.Counterfactual = False,
     logits: options.Logits = True,
     alpha_limit: options.AlphaLimit = 0.65,
@@ -74,7 +77,7 @@ def explain(
     Overlays have the picture's own size; those of several targets stand side by side.
     """
     from explainkit.cli.explaining import Drawing, explain_files
-    from explainkit.cli.questions import Asking
+    from explainkit.cli.questions import Asking, Method
     from explainkit.cli.reports import print_explanations, print_json
     from explainkit.cli.sources import Source
 
@@ -84,7 +87,10 @@ def explain(
         images,
         output,
         Source(model, weights, preprocess, size),
-        Asking(method, counterfactual, target or (), top, layer or (), labels, logits),
+        Asking(
+            Method(method, method_options or (), counterfactual, smooth, tta),
+            *(target or (), top, layer or (), labels, logits),
+        ),
         Drawing(alpha_limit, colormap, resampling),
     )
     if as_json:
@@ -131,4 +137,16 @@ def methods(as_json: options.Json = False) -> None:
     if as_json:
         print_json(found)
     else:
-        print_table(("name", "title", "formula", "source"), [tuple(one.values()) for one in found])
+        print_table(
+            ("name", "what"),
+            [
+                (
+                    one["name"],
+                    f"{one['title']}: {one['formula']}\n"
+                    f"forward passes: {one['forward']}\nbackward passes: {one['backward']}\n"
+                    f"options: {', '.join(one['options'])}\n"
+                    f"{one['source']}",
+                )
+                for one in found
+            ],
+        )

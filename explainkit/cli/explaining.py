@@ -106,7 +106,7 @@ def explain_jobs(
                 doc = intake.doc(picture)
             except (OSError, ValueError) as error:
                 reason = in_words_of_a_shell(error)
-                failed = Explanation(model.name, arguments["method"], error=reason)
+                failed = Explanation(model.name, arguments["method"].spelled, error=reason)
                 waiting.append((job, failed))
             else:
                 waiting.append((job, None))

@@ -7,7 +7,7 @@ from explainkit.cli import models
 from explainkit.cli.reports import waiting
 from explainkit.cli.shell import CommandError, in_words_of_a_shell, keeping_stdout
 from explainkit.inspection import spatial_layers
-from explainkit.methods import METHODS
+from explainkit.methods import known_methods, option_names
 
 
 def list_layers(model: str) -> list[dict[str, Any]]:
@@ -56,16 +56,26 @@ def _listed(shape: tuple[int | None, ...] | None) -> list[int | None]:
     return list(shape or ())
 
 
-def list_methods() -> list[dict[str, str]]:
-    """List the methods: `name`, `title`, `formula` and `source`."""
+def list_methods() -> list[dict[str, Any]]:
+    """List the methods, those of plug-ins included.
+
+    Returns
+    -------
+    list of dict
+        `name`, `title`, `formula` and `source`; how many `forward` and `backward` passes each
+        takes, in words; and the names of its `options`.
+    """
     return [
         {
             "name": method.name,
             "title": method.title,
             "formula": method.formula,
             "source": method.source,
+            "forward": method.cost.forward,
+            "backward": method.cost.backward,
+            "options": option_names(name),
         }
-        for method in METHODS.values()
+        for name, method in known_methods().items()
     ]
 
 

@@ -59,6 +59,21 @@ Layer = Annotated[
     typer.Option(help="Where to build the heatmap; see 'layers'. Several are fused."),
 ]
 Method = Annotated[str, typer.Option(help="How to explain; see 'methods'.")]
+MethodOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="An option of the method, such as steps=20. May be repeated.",
+    ),
+]
+Smooth = Annotated[
+    int | None,
+    typer.Option(metavar="SAMPLES", help="Average the map over so many noisy copies."),
+]
+Tta = Annotated[
+    bool, typer.Option("--tta", help="Average the map over the picture and its mirror image.")
+]
 Counterfactual = Annotated[
     bool, typer.Option("--counterfactual", help="Show what speaks against the target.")
 ]

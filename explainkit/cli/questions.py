@@ -1,22 +1,59 @@
 """What is asked of a model, in the words of a shell and in those of the library."""
 
+import ast
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import attrs
 
+from explainkit import methods
 from explainkit.cli.shell import CommandError, UsageError, in_words_of_a_shell
 from explainkit.explanation import TargetName
-from explainkit.methods import find_method
+
+
+@attrs.frozen
+class Method:
+    """How explanations are worked out: options of ``explain``."""
+
+    name: str = "gradcam"
+    options: Sequence[str] = ()
+    counterfactual: bool = False
+    smooth: int | None = None
+    tta: bool = False
+
+    def make(self) -> methods.Method:
+        """Make the method.
+
+        Raises
+        ------
+        ValueError, TypeError, UsageError
+            If there is no such method, or it has no such option.
+        """
+        made = methods.find_method(self.name, dict(map(_option, self.options)))
+        if self.counterfactual:
+            made = methods.counterfactual(made)
+        if self.smooth is not None:
+            made = methods.smooth(made, samples=self.smooth)
+        return methods.tta(made) if self.tta else made
+
+
+def _option(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"--set is {text!r}; give NAME=VALUE, such as steps=20")
+    try:
+        return name.strip(), ast.literal_eval(value.strip())
+    except (SyntaxError, ValueError):
+        # A word without quotes, as people type it.
+        return name.strip(), value.strip()
 
 
 @attrs.frozen
 class Asking:
     """What is asked of the model: options of ``explain``."""
 
-    method: str = "gradcam"
-    counterfactual: bool = False
+    method: Method = Method()
     targets: Sequence[str] = ()
     top: int | None = None
     layers: Sequence[str] = ()
@@ -32,7 +69,7 @@ def check_asking(asking: Asking) -> None:
     ValueError, TypeError, UsageError
         If there is no such method, or options exclude each other.
     """
-    find_method(asking.method, _method_options(asking))
+    asking.method.make()
     if asking.targets and asking.top is not None:
         raise UsageError("--target says what to explain, and so does --top; give one of them")
 
@@ -56,10 +93,6 @@ def read_labels(path: Path) -> list[str]:
     return [label.strip() for label in labels]
 
 
-def _method_options(asking: Asking) -> dict[str, Any]:
-    return {"counterfactual": True} if asking.counterfactual else {}
-
-
 def arguments_of(model: Any, asking: Asking, labels: list[str] | None) -> dict[str, Any]:
     """Say in arguments of `explain_predictions` what the options say.
 
@@ -73,13 +106,12 @@ def arguments_of(model: Any, asking: Asking, labels: list[str] | None) -> dict[s
     layers = [int(one) if _is_whole(one) else one for one in asking.layers]
     named = list(getattr(model, "output_names", None) or ())
     return {
-        "method": asking.method,
+        "method": asking.method.make(),
         "targets": [_target(text, named, labels) for text in asking.targets] or None,
         "top_targets": 1 if asking.top is None else asking.top,
         "layer": layers[0] if len(layers) == 1 else layers or None,
         "target_names": labels,
         "logits": asking.logits,
-        **_method_options(asking),
     }
 
 

@@ -62,7 +62,11 @@ def test_methods(run, as_json):
     if as_json:
         told = json.loads(result.stdout)
         assert [one["name"] for one in told] == list(METHODS)
-        assert all(set(one) == {"name", "title", "formula", "source"} for one in told)
+        fields = {"name", "title", "formula", "source", "forward", "backward", "options"}
+        assert all(set(one) == fields for one in told)
+        [ours] = [one for one in told if one["name"] == "gradcam"]
+        assert ours["options"] == ["fusion", "counterfactual"]
+        assert (ours["forward"], ours["backward"]) == ("1", "1, behind the layer")
     else:
         assert all(name in result.stdout for name in METHODS)
         assert all(len(line) <= 80 for line in result.stdout.splitlines())

@@ -7,7 +7,7 @@ from PIL import Image
 
 # Options that need no model to be refused.
 EARLY = {
-    ("--method", "gradcan"): "no method 'gradcan'; there are: gradcam; did you mean 'gradcam'?",
+    ("--method", "gradcan"): "; did you mean 'gradcam'?",
     ("--colormap", "virids"): "no colormap 'virids', its list is matplotlib.colormaps; "
     "did you mean 'viridis'?",
     ("--resampling", "lancos"): "no resampling filter 'lancos'",
@@ -17,6 +17,11 @@ EARLY = {
     ("--preprocess", "1..0"): "--preprocess is '1..0'; a range goes from the lower to the higher",
     ("--preprocess", "mobilenetv2"): "did you mean 'mobilenet_v2'?",
     ("--top", "2", "--target", "1"): "--target says what to explain, and so does --top",
+    ("--set", "steps"): "--set is 'steps'; give NAME=VALUE, such as steps=20",
+    ("--set", "steps=20"): "'steps' is no argument of explain_prediction and no option of 'gradcam'",
+    ("--method", "occlusion", "--set", "patch=0"): "patch is 0; give 1 or more",
+    ("--method", "occlusion", "--counterfactual"): "'occlusion' takes no gradients",
+    ("--smooth", "0"): "samples is 0; give 1 or more",
     ("--colour", "jet"): "No such option: --colour",
 }
 # Options that the model refuses.

@@ -1,11 +1,22 @@
 """The kinds of estimators that explainkit explains itself, each as a network of equal numbers."""
 
+from explainkit.methods import METHODS, smooth, tta
 from explainkit.testing import EstimatorContract
 from tests.estimators import backend
 
 from . import network, probe
 
+#: Methods made of others, by what records call them.
+WRAPPERS = {
+    "tta(smooth(gradcam))": tta(smooth("gradcam", **network.OPTIONS["tta(smooth(gradcam))"])),
+}
 STAGES = ("trace", "backward trace", "forward", "backward")
+WITHOUT_GRADIENTS = {"scorecam", "ablationcam"}
+
+
+def stages_of(method):
+    """Where a model can fail that is asked by a method."""
+    return [stage for stage in STAGES if "backward" not in stage or method not in WITHOUT_GRADIENTS]
 
 
 class Network(EstimatorContract):
@@ -16,7 +27,12 @@ class Network(EstimatorContract):
 
     @property
     def options(self):
-        return {"method": self.method, "layer": "features"}
+        if self.method in WRAPPERS:
+            asked, at_layers = {"method": WRAPPERS[self.method]}, WRAPPERS[self.method].at_layers
+        else:
+            asked = {"method": self.method, **network.OPTIONS.get(self.method, {})}
+            at_layers = METHODS[self.method]().at_layers
+        return {**asked, "layer": "features"} if at_layers else asked
 
     def make_doc(self, seed):
         return network.doc(seed)
@@ -71,7 +87,7 @@ def keras_network(keras, layers, framework):
     model = keras.Sequential(
         [
             keras.Input((network.SIZE, network.SIZE + 2, 3)),
-            layers.Conv2D(network.CHANNELS, network.SIDE, activation="tanh", name="features"),
+            layers.Conv2D(network.CHANNELS, network.SIDE, activation="relu", name="features"),
             probe_layer(layers.Layer, framework),
             layers.Dropout(0.5),
             layers.GlobalAveragePooling2D(),

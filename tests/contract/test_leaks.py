@@ -56,6 +56,8 @@ def failures(contract):
     failed = Failures()
     module = sys.modules[contract.__module__].__file__
     chosen = ["-o", f"python_classes={contract.__name__}", "-p", "no:cacheprovider"]
+    # At the end of each run it collects garbage five times, which takes longer than the run.
+    chosen += ["-p", "no:unraisableexception"]
     code = pytest.main([module, *chosen], plugins=[failed])
     assert code == (pytest.ExitCode.TESTS_FAILED if failed else pytest.ExitCode.OK)
     return failed

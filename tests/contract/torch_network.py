@@ -15,7 +15,7 @@ class Module(torch.nn.Module):
     def __init__(self):
         super().__init__()
         self.conv = torch.nn.Conv2d(3, network.CHANNELS, network.SIDE)
-        self.features = torch.nn.Tanh()
+        self.features = torch.nn.ReLU()
         self.drop = torch.nn.Dropout(0.5)
         self.head = torch.nn.Linear(network.CHANNELS, network.CLASSES)
         self.seen, self.last = [], None

@@ -161,7 +161,7 @@ NAMES = ["ant", "bee", "cat", "cat"]
         ({"top_targets": 1.5}, TypeError, "top_targets is 1.5; give a number"),
         ({"method": "gradcamm"}, ValueError, "did you mean 'gradcam'?"),
         ({"logit": False}, TypeError, "'logit' is no argument.*did you mean 'logits'?"),
-        ({"zebra": 1}, TypeError, "no option of 'gradcam', which takes: counterfactual$"),
+        ({"zebra": 1}, TypeError, "no option of 'gradcam', which takes: fusion, counterfactual$"),
         ({"logits": 1}, TypeError, "'logits' must be.*bool"),
         ({"image": "nowhere.png"}, FileNotFoundError, "nowhere.png"),
     ],

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from explainkit import explain_prediction, explain_predictions
-from explainkit.estimators import base, documents
+from explainkit.estimators import batches, documents
 
 from . import models
 
@@ -79,13 +79,13 @@ def test_memory_is_bounded_by_a_batch(model):
 
 def test_a_batch_is_run_once(model, monkeypatch):
     sizes = []
-    explain = base.Explainer.explain
+    explain = batches.explain
 
-    def counted(self, docs, *rest):
+    def counted(explainer, docs, *rest):
         sizes.append(len(docs))
-        return explain(self, docs, *rest)
+        return explain(explainer, docs, *rest)
 
-    monkeypatch.setattr(base.Explainer, "explain", counted)
+    monkeypatch.setattr(batches, "explain", counted)
     list(explain_predictions(model, DOCS, batch_size=3))
     assert sizes == [3, 3, 1]
 
@@ -179,14 +179,14 @@ def test_one_whose_scores_are_not_finite_fails_alone():
 
 
 def test_a_batch_that_stumbles_is_asked_doc_by_doc(model, monkeypatch):
-    explain = base.Explainer.explain
+    explain = batches.explain
 
-    def stumbling(self, docs, *rest):
+    def stumbling(explainer, docs, *rest):
         if (docs == DOCS[2]).all(axis=(1, 2, 3)).any():
             raise RuntimeError("stumbled")
-        return explain(self, docs, *rest)
+        return explain(explainer, docs, *rest)
 
-    monkeypatch.setattr(base.Explainer, "explain", stumbling)
+    monkeypatch.setattr(batches, "explain", stumbling)
     found = list(explain_predictions(model, DOCS, on_error="record"))
     assert [expl.error for expl in found] == [None] * 2 + ["RuntimeError: stumbled"] + [None] * 4
 

@@ -14,7 +14,7 @@ import pytest
 from keras import layers
 
 from explainkit import explain_prediction, explain_predictions
-from explainkit.estimators import base
+from explainkit.estimators import base, batches
 from explainkit.pictures import DocPicture
 
 from . import backend, models
@@ -318,11 +318,11 @@ def test_nor_is_the_first_of_them_missed_where_more_docs_are_traced_anew(monkeyp
     model, sizes = models.functional(), []
     explain_prediction(model, models.doc(), targets=second_unit())
     gc.collect()
-    explain = base.Explainer.explain
+    explain = batches.explain
     monkeypatch.setattr(
-        base.Explainer,
+        batches,
         "explain",
-        lambda self, docs, *rest: sizes.append(len(docs)) or explain(self, docs, *rest),
+        lambda explainer, docs, *rest: sizes.append(len(docs)) or explain(explainer, docs, *rest),
     )
     docs = np.concatenate([models.doc(i) for i in range(7)])
     list(explain_predictions(model, docs, targets=second_unit()))
