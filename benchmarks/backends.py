@@ -70,6 +70,10 @@ class Backend(ABC):
         """Run the model as fast as the framework does, and give its output: the yardstick."""
 
     @abstractmethod
+    def forward_and_backward(self, model: Any, docs: NDArray[np.float32]) -> Contender:
+        """Run the model, and give the gradient of its first unit with respect to the docs."""
+
+    @abstractmethod
     def synchronize(self) -> None:
         """Wait until the device has nothing left to do."""
 
@@ -126,6 +130,20 @@ class TensorFlowBackend(KerasBackend):
         forward = tf.function(lambda x: model(x, training=False), [spec], autograph=False)
         return lambda: forward(docs).numpy()
 
+    def forward_and_backward(self, model: Any, docs: NDArray[np.float32]) -> Contender:
+        import tensorflow as tf
+
+        spec = tf.TensorSpec([None, *docs.shape[1:]], docs.dtype)
+
+        def gradients(x: Any) -> Any:
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(x)
+                scores = model(x, training=False)[:, 0]
+            return tape.gradient(scores, x)
+
+        both = tf.function(gradients, [spec], autograph=False)
+        return lambda: both(docs).numpy()
+
     def synchronize(self) -> None:
         import tensorflow as tf
 
@@ -154,15 +172,24 @@ class JaxBackend(KerasBackend):
     def forward_pass(self, model: Any, docs: NDArray[np.float32]) -> Contender:
         import jax
 
-        # Copies: `model.predict` gives the buffers of the variables away to new ones.
-        trained = [jax.numpy.array(variable.value) for variable in model.trainable_variables]
-        others = [jax.numpy.array(variable.value) for variable in model.non_trainable_variables]
+        variables = _copied(model)
 
         @jax.jit
-        def forward(trained: Any, others: Any, x: Any) -> Any:
-            return model.stateless_call(trained, others, x, training=False)[0]
+        def forward(variables: Any, x: Any) -> Any:
+            return model.stateless_call(*variables, x, training=False)[0]
 
-        return lambda: np.asarray(forward(trained, others, docs))
+        return lambda: np.asarray(forward(variables, docs))
+
+    def forward_and_backward(self, model: Any, docs: NDArray[np.float32]) -> Contender:
+        import jax
+
+        variables = _copied(model)
+
+        def score(x: Any, variables: Any) -> Any:
+            return model.stateless_call(*variables, x, training=False)[0][:, 0].sum()
+
+        both = jax.jit(jax.grad(score))
+        return lambda: np.asarray(both(docs, variables))
 
     def synchronize(self) -> None:
         import jax
@@ -198,6 +225,10 @@ class KerasTorchBackend(KerasBackend):
                 return model(docs, training=False).numpy(force=True)
 
         return forward
+
+    def forward_and_backward(self, model: Any, docs: NDArray[np.float32]) -> Contender:
+        model.eval()
+        return torch_gradient(lambda x: model(x, training=False), docs, "cpu")
 
     def synchronize(self) -> None:
         torch_synchronize()
@@ -243,8 +274,31 @@ class TorchBackend(Backend):
 
         return forward
 
+    def forward_and_backward(self, model: Any, docs: NDArray[np.float32]) -> Contender:
+        return torch_gradient(model, docs, self._place)
+
     def synchronize(self) -> None:
         torch_synchronize()
+
+
+def _copied(model: Any) -> tuple[list[Any], list[Any]]:
+    """Copy the variables: `model.predict` gives their buffers away to new ones."""
+    import jax
+
+    trained, others = model.trainable_variables, model.non_trainable_variables
+    return tuple([jax.numpy.array(one.value) for one in ones] for ones in (trained, others))
+
+
+def torch_gradient(model: Any, docs: NDArray[np.float32], place: str) -> Contender:
+    """Differentiate the first unit of a model by docs on a device, and not by its weights."""
+    import torch
+
+    def both() -> Any:
+        x = torch.from_numpy(docs).to(place).requires_grad_()
+        [gradient] = torch.autograd.grad(model(x)[:, 0].sum(), x)
+        return gradient.numpy(force=True)
+
+    return both
 
 
 def cpu_name() -> str:

@@ -128,7 +128,7 @@ def _docs_in(batches: Any) -> Iterator[Any]:
 def _shown(
     found: Iterator[Explanation], total: int | None, progress: bool | None
 ) -> Iterable[Explanation]:
-    from tqdm.auto import tqdm
+    from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
     asked = {"disable": None, "delay": 3} if progress is None else {"disable": not progress}
     return tqdm(found, total=total, unit="doc", **asked)  # type: ignore[no-any-return]

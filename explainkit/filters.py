@@ -25,7 +25,7 @@ def positive(maps: NDArray[Any]) -> NDArray[Any]:
     >>> positive(np.array([[1.0, -2.0]]))
     array([[1., 0.]])
     """
-    return np.maximum(maps, 0)
+    return np.asarray(np.maximum(maps, 0))
 
 
 def negative(maps: NDArray[Any]) -> NDArray[Any]:
@@ -36,7 +36,7 @@ def negative(maps: NDArray[Any]) -> NDArray[Any]:
     >>> negative(np.array([[1.0, -2.0]]))
     array([[0., 2.]])
     """
-    return np.maximum(-maps, 0)
+    return np.asarray(np.maximum(-maps, 0))
 
 
 def absolute(maps: NDArray[Any]) -> NDArray[Any]:
@@ -47,7 +47,7 @@ def absolute(maps: NDArray[Any]) -> NDArray[Any]:
     >>> absolute(np.array([[1.0, -2.0]]))
     array([[1., 2.]])
     """
-    return np.abs(maps)
+    return np.asarray(np.abs(maps))
 
 
 def normalize(maps: NDArray[Any]) -> NDArray[Any]:

@@ -179,8 +179,11 @@ class Exposed:
 
     def asked(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Complete what is asked of the model by these layers, where the method takes any."""
-        given = {name: asked[name] for name in option_names(asked.get("method", "gradcam"))
-                 if name in asked}
+        given = {
+            name: asked[name]
+            for name in option_names(asked.get("method", "gradcam"))
+            if name in asked
+        }
         method: Any = asked.get("method", "gradcam")
         chosen = find_method(method, given if isinstance(method, str) else {})
         return {"layer": self.layers, **asked} if chosen.at_layers else asked

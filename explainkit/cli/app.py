@@ -1,7 +1,7 @@
 """The commands; what they do is in the modules beside this one."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -139,14 +139,15 @@ def methods(as_json: options.Json = False) -> None:
     else:
         print_table(
             ("name", "what"),
-            [
-                (
-                    one["name"],
-                    f"{one['title']}: {one['formula']}\n"
-                    f"forward passes: {one['forward']}\nbackward passes: {one['backward']}\n"
-                    f"options: {', '.join(one['options'])}\n"
-                    f"{one['source']}",
-                )
-                for one in found
-            ],
+            [(one["name"], "\n".join(_lines_of_method(one))) for one in found],
         )
+
+
+def _lines_of_method(one: dict[str, Any]) -> list[str]:
+    return [
+        f"{one['title']}: {one['formula']}",
+        f"forward passes: {one['forward']}",
+        f"backward passes: {one['backward']}",
+        f"options: {', '.join(one['options']) or 'none'}",
+        one["source"],
+    ]

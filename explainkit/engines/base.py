@@ -190,7 +190,6 @@ class Engine(ABC):
         """
         return run(replacements.get)
 
-
     @abstractmethod
     def collect(self, step: Callable[[Any], Tensor], items: Any, like: Tensor) -> Tensor:
         """Stack what a step makes of each item, one after another.

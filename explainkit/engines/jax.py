@@ -136,7 +136,6 @@ class JaxEngine(WatchingEngine):
 
         return run
 
-
     def collect(self, step: Callable[[Any], Tensor], items: Any, like: Tensor) -> Tensor:  # noqa: ARG002
         return jax.lax.map(step, items)
 

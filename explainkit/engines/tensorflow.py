@@ -186,7 +186,6 @@ class TensorFlowEngine(Engine):
 
         return run
 
-
     def collect(self, step: Callable[[Any], Tensor], items: Any, like: Tensor) -> Tensor:
         shapes: list[tf.TensorShape] = []
 

@@ -58,9 +58,7 @@ def rewriting_relus(rule: ReluRule) -> Iterator[Rewrites]:
     _take_stock(graph.get_operations()[before:], graph, rewrites)
 
 
-def _take_stock(
-    operations: Sequence[tf.Operation], graph: tf.Graph, rewrites: Rewrites
-) -> None:
+def _take_stock(operations: Sequence[tf.Operation], graph: tf.Graph, rewrites: Rewrites) -> None:
     for operation in operations:
         if operation.type in _RELUS:
             rewrites.count += 1
@@ -89,4 +87,6 @@ def _as_written(name: str) -> str:
 
 
 def _is_zero(tensor: Tensor) -> bool:
-    return bool(tf.get_static_value(tensor) is not None and (tf.get_static_value(tensor) == 0).all())
+    return bool(
+        tf.get_static_value(tensor) is not None and (tf.get_static_value(tensor) == 0).all()
+    )

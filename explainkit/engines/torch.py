@@ -204,7 +204,6 @@ class TorchEngine(WatchingEngine):
 
         return run
 
-
     def collect(self, step: Callable[[Any], Tensor], items: Any, like: Tensor) -> Tensor:  # noqa: ARG002
         return torch.stack([step(item) for item in _items(items)])
 

@@ -143,9 +143,7 @@ class Explainer(ABC):
         if doc is None:
             return None
         # A copy, since the caller may fill the same array with the next document.
-        return DocPicture(
-            np.array(np.moveaxis(doc, 0, -1) if are_first(doc.shape, first) else doc)
-        )
+        return DocPicture(np.array(np.moveaxis(doc, 0, -1) if are_first(doc.shape, first) else doc))
 
     def anatomy(self, docs: Any) -> Anatomy:
         """Look at the model, once for each structure and size of document."""

@@ -46,7 +46,9 @@ def layers_adding(
 def _leads_to(anatomy: Anatomy, call: LayerCall) -> set[int]:
     # What a layer gives after a final activation of its own leads to no score; its sum does.
     place = (call.path, call.application)
-    making = (i for i, one in enumerate(anatomy.logits) if one and (one.path, one.application) == place)
+    making = (
+        i for i, one in enumerate(anatomy.logits) if one and (one.path, one.application) == place
+    )
     return {*call.flow.sinks, *making}
 
 

@@ -137,7 +137,6 @@ class _Doors:
         layers = [call.layer for call in anatomy.logits if call is not None]
         return layers[0] if len(layers) == 1 else layers
 
-
     def layers_with_biases(
         self, model: Any, exclude: Sequence[Any] = (), *, doc: Any = None
     ) -> tuple[list[Any], list[LayerBias]]:

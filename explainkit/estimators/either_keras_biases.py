@@ -20,11 +20,11 @@ class BiasedKinds:
     rescaling, standardising : type
     """
 
-    weighing: tuple[type, ...]
-    normalising: tuple[type, ...]
-    batch: type
-    rescaling: type
-    standardising: type
+    weighing: tuple[Any, ...]
+    normalising: tuple[Any, ...]
+    batch: Any
+    rescaling: Any
+    standardising: Any
 
     @classmethod
     def of(cls, layers: Any) -> "BiasedKinds":

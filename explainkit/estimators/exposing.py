@@ -44,9 +44,10 @@ def outputs_of(
 
     state = explainer.state()
     key = ("outputs", anatomy, tuple(places), signature(docs))
-    found = []
     with explainer.asking():
         run = cache.get(explainer.model, key, lambda: engine.compile(program, state, docs))
-        for start in range(0, len(arrays_of(docs)[0]), batch_size):
-            found.append(run(state, rows_of(docs, slice(start, start + batch_size))))
+        found = [
+            run(state, rows_of(docs, slice(start, start + batch_size)))
+            for start in range(0, len(arrays_of(docs)[0]), batch_size)
+        ]
     return [np.concatenate(arrays) for arrays in zip(*found, strict=True)]

@@ -7,7 +7,13 @@ from typing import Any
 import keras
 
 from explainkit.estimators.as_found import left_as_found
-from explainkit.estimators.calls import Entrance, NamedObservation, ObservedCalls, Visitor, unchanged
+from explainkit.estimators.calls import (
+    Entrance,
+    NamedObservation,
+    ObservedCalls,
+    Visitor,
+    unchanged,
+)
 from explainkit.estimators.either_keras_calls import ObservedModel
 
 #: What is called in a Keras model: layers, and the operations of a Functional model.
@@ -57,7 +63,6 @@ class ObservedKerasModel(ObservedModel):
 
         with self._stateless(state), _left_as_found(self.model):
             return _Explained(observed)(docs)
-
 
     def read(self, state: Any, variables: Callable[[Callable[[Any], Any]], Any]) -> Any:
         with self._stateless(state):

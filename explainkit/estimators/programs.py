@@ -78,7 +78,8 @@ def _program(
         *(explainer.engine, explainer.flatten, explainer.pack, explainer.settler()),
     )
     form, top = resolved.form, resolved.chosen.top
-    places: list[Place] = [one.place for one in (*form.taps, *form.biases)]
+    places: list[Place] = [tap.place for tap in form.taps]
+    places += [bias.place for bias in form.biases]
     run_model = explainer.runner(places)
     biases = explainer.bias_reader(resolved.adding)
     looks_back = scoring.logits and any(output.activation for output in scoring.outputs)

@@ -91,7 +91,9 @@ class Resolved:
             self.question.logits,
             tuple(map(_tap_at, self.calls)),
             self.picture,
-            tuple(BiasPoint(sum_at(one), one.form if one.computes else None) for one in self.adding),
+            tuple(
+                BiasPoint(sum_at(one), one.form if one.computes else None) for one in self.adding
+            ),
             # Elsewhere it is of no consequence.
             self.question.batch_size if method.varies else 0,
         )

@@ -103,5 +103,5 @@ def run_with_memory(run: Callable[[], Any], count: int) -> Any:
 
 
 def _is_of_one(value: Any) -> bool:
-    shape = getattr(value, "shape", ())
-    return len(shape) > 0 and shape[0] == 1
+    shape = tuple(getattr(value, "shape", ()))
+    return shape[:1] == (1,)

@@ -8,7 +8,13 @@ import tensorflow as tf
 import tf_keras
 
 from explainkit.estimators.as_found import left_as_found
-from explainkit.estimators.calls import Entrance, NamedObservation, ObservedCalls, Visitor, unchanged
+from explainkit.estimators.calls import (
+    Entrance,
+    NamedObservation,
+    ObservedCalls,
+    Visitor,
+    unchanged,
+)
 from explainkit.estimators.either_keras_calls import ObservedModel
 
 #: What is called in a Keras 2 model. A metric is a layer with a `__call__` of its own.

@@ -13,9 +13,7 @@ _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm
 #: Normalisations by each document's own numbers, over all that their bias has a number for.
 _OVER_ALL = (nn.LayerNorm,)
 #: The same, with a number for each channel.
-_BY_CHANNEL = (
-    *(nn.GroupNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d),
-)
+_BY_CHANNEL = (*(nn.GroupNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d),)
 
 
 def adds(module: Any) -> bool:

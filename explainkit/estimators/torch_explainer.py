@@ -106,9 +106,7 @@ class TorchExplainer(Explainer):
 
         def read(_state: Any) -> Mapping[Any, Tensor]:
             return {
-                sum_at(one): of_one_document(
-                    xp, bias_of(one.layer, len(one.shape or ()) + 1), one
-                )
+                sum_at(one): of_one_document(xp, bias_of(one.layer, len(one.shape or ()) + 1), one)
                 for one in calls
             }
 

@@ -176,9 +176,7 @@ class LayerMethod(Method):
         How the maps of several layers are made one.
     """
 
-    fusion: Fusion = attrs.field(
-        default="mean", kw_only=True, validator=one_of("mean", "max")
-    )
+    fusion: Fusion = attrs.field(default="mean", kw_only=True, validator=one_of("mean", "max"))
 
     @property
     def at_layers(self) -> bool:
@@ -200,9 +198,7 @@ class GradientMethod(Method):
         Negate the gradients: what lowers the score?
     """
 
-    counterfactual: bool = attrs.field(
-        default=False, kw_only=True, validator=flag
-    )
+    counterfactual: bool = attrs.field(default=False, kw_only=True, validator=flag)
 
     def pull_back(self, subject: Subject, places: Sequence[Place]) -> PulledBack:
         """Pull the scores back to some places."""

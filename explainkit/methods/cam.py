@@ -290,6 +290,8 @@ def _tells_of_head(xp: Any, activations: Tensor, gradients: Tensor, change: Tens
     uneven = spread > _TOLERANCE * xp.sum(xp.abs(gradients), axis=inside)
     parts = hirescam_map(xp, activations, gradients)
     total = xp.sum(parts, axis=cells)
-    bent = xp.abs(total - change) > _TOLERANCE * (xp.sum(xp.abs(parts), axis=cells) + xp.abs(change))
+    bent = xp.abs(total - change) > _TOLERANCE * (
+        xp.sum(xp.abs(parts), axis=cells) + xp.abs(change)
+    )
     fits = xp.where(uneven | bent, xp.zeros_like(change) / 0.0, xp.ones_like(change))
     return fits[(..., *[None] * len(cells))]

@@ -42,7 +42,9 @@ def fullgrad_map(xp: Any, picture: Tensor, layers: Sequence[Tensor]) -> Tensor:
     maps = []
     for i, one in enumerate(sizes):
         # The channels are added first, which comes to the same: the maps are smaller then.
-        above = xp.sum(one, axis=len(one.shape) - 1) - (int(one.shape[-1]) * lowest)[(..., i, *cells)]
+        above = (
+            xp.sum(one, axis=len(one.shape) - 1) - (int(one.shape[-1]) * lowest)[(..., i, *cells)]
+        )
         maps.append(above * scales[(..., i, *cells)])
     return _added_up(xp, maps, linear_weights)
 

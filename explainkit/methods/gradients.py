@@ -86,9 +86,7 @@ class PixelMethod(GradientMethod):
         """Map each score."""
         pulled, gradients = pixel_gradients(self, subject)
         parts = self.parts(subject, gradients)
-        return Mapped(
-            pulled.scores, pulled.kept, together(subject.engine.xp, parts, self.channels)
-        )
+        return Mapped(pulled.scores, pulled.kept, together(subject.engine.xp, parts, self.channels))
 
 
 @attrs.frozen

@@ -7,6 +7,7 @@ import numpy as np
 #: The types of real numbers.
 REAL = int | float | np.integer | np.floating
 
+
 def whole_number(least: int) -> Any:
     """Check that an option is a whole number, and not less than some other."""
 

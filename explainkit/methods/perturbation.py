@@ -300,4 +300,4 @@ def shifted_weights(cells: int, size: int, shifts: np.ndarray) -> np.ndarray:
     """
     places = (np.arange(size) + 0.5) * cells / size - 0.5 + shifts[:, None]
     away = np.abs(np.clip(places, 0, cells)[..., None] - np.arange(cells + 1))
-    return np.maximum(0, 1 - away).astype(np.float32)
+    return np.asarray(np.maximum(0, 1 - away), np.float32)

@@ -199,9 +199,7 @@ class Subject:
         """Ask about the targets that were chosen."""
         return attrs.evolve(self, columns=columns)
 
-    def each(
-        self, explain: Callable[..., Tensor], like: Tensor, *beside: Tensor
-    ) -> Tensor:
+    def each(self, explain: Callable[..., Tensor], like: Tensor, *beside: Tensor) -> Tensor:
         """Stack what is found of each document by itself, one after the other.
 
         Parameters
@@ -232,7 +230,7 @@ class Subject:
         return attrs.evolve(self, docs=self.structure.whole(self.docs, parts), columns=columns)
 
     def variants(self, pixels: Tensor) -> "Subject":
-        """Ask about other pictures, shape (n, ..., C), in the place of that of the only document."""
+        """Ask about other pictures, shape (n, ..., C), in place of that of the only document."""
         many = self.repeated(int(pixels.shape[0]))
         image = self.point.form.unfold(self.engine.xp, pixels)
         return attrs.evolve(many, docs=many._with_image(image))  # noqa: SLF001

@@ -30,7 +30,7 @@ class Wrapper(Method):
     inner : Method
     """
 
-    inner: Method = attrs.field(validator=attrs.validators.instance_of(Method))
+    inner: Method
 
     @property
     def spelled(self) -> str:
@@ -235,7 +235,7 @@ class TestTimeAugmentation(Wrapper):
             flipped = [scaled, *(xp.flip(scaled, len(scaled.shape) + _AXES[f]) for f in self.flips)]
             found += self._put_back(one, flipped, inside)
         nearest = min(range(len(self.scales)), key=lambda i: abs(self.scales[i] - 1))
-        sizes = [int(size) for size in found[nearest * (1 + len(self.flips))].shape[1:]]
+        sizes = tuple(int(size) for size in found[nearest * (1 + len(self.flips))].shape[1:])
         weights = self.weights or [1 / len(found)] * len(found)
         parts = [
             weight * resize(xp, map_, sizes, leading=1)
@@ -251,7 +251,9 @@ class TestTimeAugmentation(Wrapper):
             self.inner.maps(one.variants(xp.concatenate(batch, axis=0)), drawn).maps
             for batch in batches
         ]
-        rows = [each[i] for each, batch in zip(maps, batches, strict=True) for i in range(len(batch))]
+        rows = [
+            each[i] for each, batch in zip(maps, batches, strict=True) for i in range(len(batch))
+        ]
         # Without the channels, the axes of a map are one nearer to the end.
         axes = [None, *(_AXES[flip] + 1 for flip in self.flips)]
         return [
