@@ -7,8 +7,8 @@ import attrs
 import numpy as np
 
 from explainkit.engines.base import Tensor
-from explainkit.methods.base import Canvas, Cost, GradientMethod, Mapped, Method
-from explainkit.methods.gradients import Channels, Gradients, channels_field
+from explainkit.methods.base import Canvas, Cost, GradientMethod, Mapped
+from explainkit.methods.gradients import Channels, channels_field, pixel_gradients, together
 from explainkit.methods.options import not_negative, whole_number
 from explainkit.methods.subject import Subject
 from explainkit.methods.turns import in_turns, weights_in_turns
@@ -43,22 +43,28 @@ def noisy_turns(method: Any, canvas: Canvas, batch_size: int) -> Any:
 
 
 def over_noise(
-    method: Any, inner: Method, subject: Subject, drawn: Any, summary: Callable[..., Tensor]
+    method: Any,
+    subject: Subject,
+    turns: Any,
+    explain: Callable[[Subject], Tensor],
+    summarise: Callable[[Any, Tensor, Tensor, Tensor], Tensor],
 ) -> Mapped:
-    """Summarise the maps of a method over noisy copies of each picture.
+    """Summarise what is found of noisy copies of each picture.
 
     Parameters
     ----------
     method
         Says how much `noise` there is.
-    inner : Method
     subject : Subject
-    drawn : nested tensors
-        Of `noisy_turns`, and of the inner method.
-    summary
-        ``summary(xp, means, variances, shares)`` makes one map of what was found in turns.
+    turns : nested tensors
+        What `noisy_turns` gave.
+    explain
+        Gives what is found of each copy, shape (n, K, ...).
+    summarise
+        ``summarise(xp, means, variances, shares)`` makes a map, shape (K, ...), of what was
+        found in turns.
     """
-    (noise, weights, shares), inside = drawn
+    noise, weights, shares = turns
     engine, xp = subject.engine, subject.engine.xp
     seen = subject.look()
     scores = engine.widen(seen.scores)
@@ -69,15 +75,14 @@ def over_noise(
 
         def turn(item: Any) -> Tensor:
             noise, weights = item
-            noisy = pixels + spread * xp.astype(noise, pixels.dtype)
-            maps = inner.maps(one.variants(noisy), inside).maps
-            weights = xp.astype(weights, maps.dtype)
-            mean = xp.einsum("n,n...->...", weights, maps)
-            away = maps - mean
+            found = explain(one.variants(pixels + spread * xp.astype(noise, pixels.dtype)))
+            weights = xp.astype(weights, found.dtype)
+            mean = xp.einsum("n,n...->...", weights, found)
+            away = found - mean
             return xp.stack([mean, xp.einsum("n,n...->...", weights, away * away)], axis=0)
 
         found = engine.collect(turn, (noise, weights), scores)
-        return summary(xp, found[:, 0], found[:, 1], xp.astype(shares, found.dtype))
+        return summarise(xp, found[:, 0], found[:, 1], xp.astype(shares, found.dtype))
 
     maps = subject.of(seen.kept.columns).each(map_of_one, scores)
     return Mapped(seen.scores, seen.kept, maps)
@@ -113,12 +118,18 @@ class OverNoise(GradientMethod):
 
     def drawn(self, canvas: Canvas, batch_size: int) -> Any:
         """Draw the noise."""
-        return noisy_turns(self, canvas, batch_size), ()
+        return noisy_turns(self, canvas, batch_size)
 
     def maps(self, subject: Subject, drawn: Any) -> Mapped:
         """Map each score."""
-        inner = Gradients(channels=self.channels, counterfactual=self.counterfactual)
-        return over_noise(self, inner, subject, drawn, type(self).summary)
+
+        def summarise(xp: Any, *found: Tensor) -> Tensor:
+            return together(xp, type(self).summary(xp, *found)[None], self.channels)[0]
+
+        def gradients(one: Subject) -> Tensor:
+            return pixel_gradients(self, one)[1]
+
+        return over_noise(self, subject, drawn, gradients, summarise)
 
 
 @attrs.frozen

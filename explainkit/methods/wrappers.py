@@ -114,7 +114,10 @@ class Smooth(Wrapper):
 
     def maps(self, subject: Subject, drawn: Any) -> Mapped:
         """Map each score."""
-        return over_noise(self, self.inner, subject, drawn, mean_of_turns)
+        turns, inside = drawn
+        return over_noise(
+            self, subject, turns, lambda one: self.inner.maps(one, inside).maps, mean_of_turns
+        )
 
 
 #: The axes of a picture, its channels last, along which it is flipped.

@@ -202,7 +202,8 @@ def smoothgrad(x, target, **options):
 
 
 def vargrad(x, target, **options):
-    return np.var([gradients(one, target) for one in noisy(x, **options)], axis=0)
+    found = [gradient(one, target) for one in noisy(x, **options)]
+    return np.var(found, axis=0).sum(axis=2)
 
 
 def integrated_gradients(x, target, steps):

@@ -1,0 +1,89 @@
+"""Draw what each method finds in one scene, and write the tables of docs/methods.md.
+
+    python docs/draw_methods.py
+
+needs nothing but the package, with the extras tensorflow (or jax, or torch) and cli.
+"""
+
+import re
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import explainkit
+from explainkit import scenes
+from explainkit.methods import METHODS
+
+HERE = Path(__file__).parent
+SEED, WIDTH = 8, 256
+#: Options with which methods are drawn, where the defaults take long.
+OPTIONS = {"rise": {"masks": 2000}}
+
+
+def averaging_network(network):
+    """Give the scenes network the head that CAM needs: channels averaged, one dense layer.
+
+    Its weights are those of least squares on some scenes.
+    """
+    found = list(scenes.draw_scenes(400, seed=1000))
+    docs = np.concatenate([scene.doc for scene in found])
+    features = explainkit.inspection.expose(network)(docs)[1].mean(axis=(1, 2))
+    shown = np.array([[kind in _kinds(scene) for kind in scenes.KINDS] for scene in found])
+    inputs = np.column_stack([features, np.ones(len(features))])
+    weights, *_ = np.linalg.lstsq(inputs, shown.astype(float), rcond=None)
+    head = keras.layers.Dense(len(scenes.KINDS), name="kinds")
+    layer = explainkit.inspection.find_layer(network)
+    means = keras.layers.GlobalAveragePooling2D()(layer.output)
+    model = keras.Model(network.inputs, head(means))
+    head.set_weights([weights[:-1], weights[-1]])
+    return model
+
+
+def _kinds(scene):
+    return {thing.kind for thing in scene.objects}
+
+
+def draw(scene, network):
+    """Draw every method on one scene, for the first of its objects."""
+    averaging = averaging_network(network)
+    target = scene.objects[0].target
+    for name in METHODS:
+        model = averaging if name == "cam" else network
+        expl = explainkit.explain_prediction(
+            model,
+            scene.doc,
+            method=name,
+            targets=target,
+            image=scene.image.resize((WIDTH, WIDTH)),
+            **OPTIONS.get(name, {}),
+        )
+        picture = explainkit.format_as_image(expl)
+        picture.save(HERE / "images" / "methods" / f"{_file_of(name)}.png", optimize=True)
+
+
+def _file_of(name):
+    return name.replace("+", "p")
+
+
+def table():
+    """Write a row for each method."""
+    rows = ["| | `method=` | map | passes | source |", "| --- | --- | --- | --- | --- |"]
+    for name, method in METHODS.items():
+        picture = f"![{method.title}](images/methods/{_file_of(name)}.png){{width=96px}}"
+        passes = f"forward: {method.cost.forward}<br>backward: {method.cost.backward}"
+        what = f"**{method.title}**<br>{method.formula}"
+        rows.append(f"| {picture} | `{name!r}` | {what} | {passes} | {method.source} |")
+    return "\n".join(rows).replace("'", '"')
+
+
+def write(page):
+    """Put the table into a page, between its marks."""
+    text = page.read_text()
+    marks = r"(<!-- methods: begin -->\n).*(<!-- methods: end -->)"
+    page.write_text(re.sub(marks, lambda m: f"{m[1]}{table()}\n{m[2]}", text, flags=re.S))
+
+
+if __name__ == "__main__":
+    draw(scenes.draw_scene(seed=SEED), scenes.load_network())
+    write(HERE / "methods.md")
