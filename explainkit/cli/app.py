@@ -70,6 +70,7 @@ def explain(
     alpha_limit: options.AlphaLimit = 0.65,
     colormap: options.Colormap = "viridis",
     resampling: options.Resampling = "lanczos",
+    saturated: options.Saturated = 0.0,
     as_json: options.Json = False,
 ) -> None:
     """Draw over pictures what in them made a model say what it says.
@@ -91,7 +92,7 @@ def explain(
             Method(method, method_options or (), counterfactual, smooth, tta),
             *(target or (), top, layer or (), labels, logits),
         ),
-        Drawing(alpha_limit, colormap, resampling),
+        Drawing(alpha_limit, colormap, resampling, saturated),
     )
     if as_json:
         print_json(records)

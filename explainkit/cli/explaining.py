@@ -40,6 +40,7 @@ class Drawing:
     alpha_limit: float = 0.65
     colormap: str = "viridis"
     resampling: str = "lanczos"
+    saturated: float = 0.0
 
 
 def explain_files(
@@ -137,7 +138,7 @@ def _failed_first(
 
 def _check_options(asking: Asking, drawing: Drawing) -> None:
     """Refuse what can be refused before a model is loaded."""
-    check_drawing(drawing.resampling, drawing.colormap, drawing.alpha_limit)
+    check_drawing(drawing.resampling, drawing.colormap, drawing.alpha_limit, drawing.saturated)
     check_asking(asking)
 
 
@@ -164,4 +165,5 @@ def _draw(expl: Explanation, drawing: Drawing) -> Image.Image:
         drawing.colormap,
         drawing.alpha_limit,
         target=0 if len(expl.targets) == 1 else None,
+        saturated=drawing.saturated,
     )

@@ -93,6 +93,9 @@ Colormap = Annotated[str, typer.Option(help="One of matplotlib's colormaps.")]
 Resampling = Annotated[
     str, typer.Option(help="The filter that expands the heatmap: bilinear, nearest, …")
 ]
+Saturated = Annotated[
+    float, typer.Option(help="The share of the strongest cells drawn at full strength, below 1.")
+]
 
 # The demo
 DemoOutput = Annotated[Path, typer.Option("-o", "--output", help="The picture to write.")]

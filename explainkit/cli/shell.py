@@ -24,6 +24,7 @@ _OPTIONS = {
     "target_names": "--labels",
     "resampling_filter": "--resampling",
     "alpha_limit": "--alpha-limit",
+    "saturated": "--saturated",
 }
 _ARGUMENTS = re.compile("|".join(rf"\b{name}" for name in _OPTIONS))
 

@@ -18,6 +18,7 @@ from explainkit.formatters.options import (
     check_two_axes,
     chosen_targets,
 )
+from explainkit.formatters.saturation import as_share, saturate
 
 LANCZOS = Image.Resampling.LANCZOS
 _ROUNDING = 1e-5  # heatmaps in half precision may end this far outside [0, 1]
@@ -29,6 +30,7 @@ def format_as_image(
     colormap: Colormap = "viridis",
     alpha_limit: float = 0.65,
     target: Positions = 0,
+    saturated: float = 0.0,
 ) -> Image.Image:
     """Draw the heatmap of a target, in colours, over the picture that was explained.
 
@@ -52,6 +54,10 @@ def format_as_image(
     target : int, iterable of int, or None
         The position in ``expl.targets`` of the heatmap to draw. Several positions,
         or None for all, are drawn side by side with captions on a white sheet.
+    saturated : float
+        The share of the heatmap's cells, the strongest, that are drawn at full strength, in
+        [0, 1). Maps of gradients with respect to the picture have few cells that outshine
+        all others: with 0.01 something is seen of these.
 
     Returns
     -------
@@ -91,7 +97,9 @@ def format_as_image(
     resampling = as_resampling(resampling_filter)
     table = colour_table(colormap, as_alpha_limit(alpha_limit))
     # Drawn one by one, so that no more than one large overlay is held at a time.
-    drawn = (_over(picture, _overlay(one.heatmap, picture, resampling, table)) for one in targets)
+    share = as_share(saturated)
+    heatmaps = (saturate(one.heatmap, share) for one in targets)
+    drawn = (_over(picture, _overlay(heat, picture, resampling, table)) for heat in heatmaps)
     if isinstance(target, int | np.integer):
         return next(drawn)
     captions = [caption_of(one) for one in targets]
@@ -102,6 +110,7 @@ def check_drawing(
     resampling_filter: ResamplingFilter = LANCZOS,
     colormap: Colormap = "viridis",
     alpha_limit: float = 0.65,
+    saturated: float = 0.0,
 ) -> None:
     """Raise what `format_as_image` would raise for these options, and draw nothing.
 
@@ -109,6 +118,7 @@ def check_drawing(
     """
     as_resampling(resampling_filter)
     colour_table(colormap, as_alpha_limit(alpha_limit))
+    as_share(saturated)
 
 
 def format_as_png(expl: Explanation, *, target: Positions = None, **options: Any) -> bytes:

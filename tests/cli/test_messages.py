@@ -18,7 +18,10 @@ EARLY = {
     ("--preprocess", "mobilenetv2"): "did you mean 'mobilenet_v2'?",
     ("--top", "2", "--target", "1"): "--target says what to explain, and so does --top",
     ("--set", "steps"): "--set is 'steps'; give NAME=VALUE, such as steps=20",
-    ("--set", "steps=20"): "'steps' is no argument of explain_prediction and no option of 'gradcam'",
+    (
+        "--set",
+        "steps=20",
+    ): "'steps' is no argument of explain_prediction and no option of 'gradcam'",
     ("--method", "occlusion", "--set", "patch=0"): "patch is 0; give 1 or more",
     ("--method", "occlusion", "--counterfactual"): "'occlusion' takes no gradients",
     ("--smooth", "0"): "samples is 0; give 1 or more",

@@ -90,7 +90,6 @@ def test_no_noise_and_one_sample_may_be_asked_for():
     [
         ({"flips": ("diagonal",)}, "flips has 'diagonal'; there are 'horizontal' and 'vertical'"),
         ({"flips": ("horizontal", "horizontal")}, "flips names one twice"),
-        
         ({"scales": ()}, "scales is empty"),
         ({"scales": (1.0, 0.0)}, "scales has 0.0; give positive numbers"),
         ({"scales": (-1.0,)}, "scales has -1.0; give positive numbers"),
