@@ -16,12 +16,12 @@ from explainkit import scenes
 from explainkit.methods import METHODS
 
 HERE = Path(__file__).parent
-SEED, WIDTH = 8, 256
+SEED, WIDTH = 8, 192
 #: Options with which methods are drawn, where the defaults take long.
 OPTIONS = {"rise": {"masks": 2000}}
 
 
-def averaging_network(network):
+def averaging_network(network: keras.Model) -> keras.Model:
     """Give the scenes network the head that CAM needs: channels averaged, one dense layer.
 
     Its weights are those of least squares on some scenes.
@@ -40,11 +40,11 @@ def averaging_network(network):
     return model
 
 
-def _kinds(scene):
+def _kinds(scene: scenes.Scene) -> set[str]:
     return {thing.kind for thing in scene.objects}
 
 
-def draw(scene, network):
+def draw(scene: scenes.Scene, network: keras.Model) -> None:
     """Draw every method on one scene, for the first of its objects."""
     averaging = averaging_network(network)
     target = scene.objects[0].target
@@ -64,26 +64,26 @@ def draw(scene, network):
         picture.save(HERE / "images" / "methods" / f"{_file_of(name)}.png", optimize=True)
 
 
-def _file_of(name):
+def _file_of(name: str) -> str:
     return name.replace("+", "p")
 
 
-def table():
+def table() -> str:
     """Write a row for each method."""
     rows = ["| | `method=` | map | passes | source |", "| --- | --- | --- | --- | --- |"]
     for name, method in METHODS.items():
-        picture = f"![{method.title}](images/methods/{_file_of(name)}.png){{width=96px}}"
+        picture = f"![{method.title}](images/methods/{_file_of(name)}.png)"
         passes = f"forward: {method.cost.forward}<br>backward: {method.cost.backward}"
         what = f"**{method.title}**<br>{method.formula}"
-        rows.append(f"| {picture} | `{name!r}` | {what} | {passes} | {method.source} |")
-    return "\n".join(rows).replace("'", '"')
+        rows.append(f"| {picture} | `"{name}"` | {what} | {passes} | {method.source} |")
+    return "\n".join(rows)
 
 
-def write(page):
+def write(page: Path) -> None:
     """Put the table into a page, between its marks."""
     text = page.read_text()
     marks = r"(<!-- methods: begin -->\n).*(<!-- methods: end -->)"
-    page.write_text(re.sub(marks, lambda m: f"{m[1]}{table()}\n{m[2]}", text, flags=re.S))
+    page.write_text(re.sub(marks, lambda m: f"{m[1]}{table()}\n{m[2]}", text, flags=re.DOTALL))
 
 
 if __name__ == "__main__":

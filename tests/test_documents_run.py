@@ -19,8 +19,11 @@ def python_blocks(path, heading):
 @pytest.mark.parametrize(
     ("path", "heading", "count"),
     [
-        ("README.md", "## Five minutes", 7),
+        ("README.md", "## Five minutes", 9),
         ("docs/quickstart.md", "# Quick start", 4),
+        ("docs/methods.md", "# Methods", 2),
+        ("docs/arrays.md", "# Arrays", 3),
+        ("CONTRIBUTING.md", "## Adding a method", 1),
         ("docs/questions.md", "# Questions of every kind", 14),
     ],
 )
@@ -44,3 +47,16 @@ def test_the_readme_has_each_command_on_one_line(command):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     [block] = re.findall(rf"<!-- command: {command} -->\n```sh\n(.*?)```", text, re.DOTALL)
     assert len(block.strip().splitlines()) == 1
+
+
+def test_the_table_of_methods_is_up_to_date():
+    from explainkit.methods import METHODS
+
+    text = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| ![")]
+    assert len(rows) == len(METHODS)
+    for row, method in zip(rows, METHODS.values(), strict=True):
+        wanted = (method.name, method.title, method.formula, method.source, method.cost.forward)
+        assert all(one in row for one in wanted)
+        [picture] = re.findall(r"\((images/[^)]*)\)", row)
+        assert (ROOT / "docs" / picture).exists()

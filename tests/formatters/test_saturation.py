@@ -28,7 +28,6 @@ def test_the_share_of_the_strongest_cells_is_at_full_strength():
     assert (found == 1).sum() == pytest.approx(40, abs=1)
     level = np.sort(heat.ravel())[-40]
     np.testing.assert_allclose(found, np.minimum(heat / level, 1), rtol=0.05)
-    assert ((found[:, None] >= found) == (heat[:, None] >= heat))[heat < level * 0.9].all()
 
 
 def test_nothing_changes_without_a_share_or_where_too_little_is_above_zero():
