@@ -74,8 +74,9 @@ def table() -> str:
     for name, method in METHODS.items():
         picture = f"![{method.title}](images/methods/{_file_of(name)}.png)"
         passes = f"forward: {method.cost.forward}<br>backward: {method.cost.backward}"
+        quoted = f'"{name}"'
         what = f"**{method.title}**<br>{method.formula}"
-        rows.append(f"| {picture} | `"{name}"` | {what} | {passes} | {method.source} |")
+        rows.append(f"| {picture} | `{quoted}` | {what} | {passes} | {method.source} |")
     return "\n".join(rows)
 
 
