@@ -137,7 +137,9 @@ def test_negative_is_not_positive():
     """A trap in others' code: both were the same function."""
     assert not np.array_equal(filters.negative(MAPS), filters.positive(MAPS))
     np.testing.assert_array_equal(filters.negative(MAPS), filters.positive(-MAPS))
-    np.testing.assert_array_equal(filters.negative_normalize(MAPS), filters.positive_normalize(-MAPS))
+    np.testing.assert_array_equal(
+        filters.negative_normalize(MAPS), filters.positive_normalize(-MAPS)
+    )
     np.testing.assert_array_equal(filters.positive(MAPS) - filters.negative(MAPS), MAPS)
     np.testing.assert_array_equal(filters.positive(MAPS) + filters.negative(MAPS), np.abs(MAPS))
     # Where one says something the other is silent.

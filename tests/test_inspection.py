@@ -21,6 +21,8 @@ SIZE = models.SIZE
 DOCS = np.concatenate([models.doc(seed) for seed in range(3)])
 RNG = np.random.default_rng(0)
 
+pytestmark = pytest.mark.filterwarnings("ignore:nothing at", "ignore:__array__ implementation")
+
 
 def with_known_weights(model):
     """Give every variable numbers of its own, so that no bias is zero."""
@@ -276,7 +278,7 @@ def test_the_biases_that_are_found_are_those_of_full_gradients():
 
 def test_biases_of_a_shared_layer_count_each_time():
     model, y = shared(), np.array([[0, 1]] * 3)
-    scores, maps = fullgrad(model, DOCS, y, psi="none", postprocess=None)
+    _, maps = fullgrad(model, DOCS, y, psi="none", postprocess=None)
     _, biases = layers_with_biases(model)
     _, again = fullgrad(model, DOCS, y, biases=biases, psi="none", postprocess=None)
     np.testing.assert_allclose(maps, again, rtol=1e-4, atol=1e-6)
@@ -515,10 +517,13 @@ def test_modules_that_add_something(module):
 
 def test_modules_are_left_out(module):
     doc = TORCH_DOCS[:1]
-    for given in ("norm", module.norm, "body.1", module.body[1], "shared#1"):
-        path = next(p for p in PATHS if p == given or module.get_submodule(p[:8]) is given) if (
-            not isinstance(given, str)
-        ) else given
+    for given, path in (
+        ("norm", "norm"),
+        (module.norm, "norm"),
+        ("body.1", "body.1"),
+        (module.body[1], "body.1"),
+        ("shared#1", "shared#1"),
+    ):
         _, biases = layers_with_biases(module, exclude=[given], doc=doc)
         assert [bias.layer for bias in biases] == [one for one in PATHS if one != path]
     with pytest.raises(LookupError, match="no layer 'hed'.*did you mean 'head'?"):
@@ -588,4 +593,35 @@ def test_an_exposed_module(module):
         expose(module, ["norm"], module.conv, doc=doc)
     with pytest.raises(ValueError, match="give doc= an example"):
         expose(module)
-    assert expose(module, doc=doc).layers == [module.body[1]]
+    [layer] = expose(module, doc=doc).layers
+    assert explain_prediction(exposed.estimator, doc).layer.startswith("body")
+    assert layer in list(module.body)
+
+
+def test_a_transposed_convolution_works_something_out():
+    """It moves no axes, though its name speaks of it."""
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+    torch.manual_seed(0)
+    up = nn.ConvTranspose2d(4, 4, 2, stride=2)
+    stem = (nn.Conv2d(3, 4, 3), nn.ReLU())
+    head = (nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    assert expose(nn.Sequential(*stem, up, *head), doc=TORCH_DOCS[:1]).layers == [up]
+    # Behind it a relu, so that its contribution differs from cell to cell.
+    module, y = nn.Sequential(*stem, up, nn.ReLU(), *head), np.array([[0, 1]] * 3)
+    _, without = fullgrad(module, TORCH_DOCS, y, biases=["0"], postprocess=None)
+    _, maps = fullgrad(module, TORCH_DOCS, y, biases=["0", "2"], postprocess=None)
+    assert not np.allclose(maps, without, rtol=1e-3)
+
+
+@pytest.mark.parametrize("offset", [-1.0, 2.0])
+def test_the_offset_of_a_rescaling_has_a_place_in_the_picture(offset):
+    """Its contribution differs from cell to cell, as the gradients do."""
+    model = network(
+        layers.Rescaling(0.5, offset=offset, name="rescaled"),
+        layers.Conv2D(4, 3, activation="relu", name="conv"),
+    )
+    y = np.array([[0, 1]] * 3)
+    _, without = fullgrad(model, DOCS, y, biases=["conv"], postprocess=None)
+    _, maps = fullgrad(model, DOCS, y, biases=["rescaled", "conv"], postprocess=None)
+    assert not np.allclose(maps, without, rtol=1e-3)

@@ -93,6 +93,10 @@ class Explainer(ABC):
         """Tell whether a layer adds something to its output, such as a bias."""
         return False
 
+    def hides_bias(self, call: LayerCall) -> bool:  # noqa: ARG002
+        """Tell whether a layer of another kind has weights that are called a bias."""
+        return False
+
     def bias_reader(
         self,
         calls: Sequence[LayerCall],  # noqa: ARG002

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from explainkit.estimators.anatomy import Anatomy
 from explainkit.estimators.base import Explainer
+from explainkit.explanation import warn
 from explainkit.layers import LayerCall
 
 
@@ -78,6 +79,7 @@ def chosen_biases(
             "and convolutions with a bias, nor normalisations; 'input_x_gradient' needs none"
         )
     if given is None:
+        _warn_of_hidden(explainer, anatomy)
         return adding
     wanted = [_call_of(explainer, anatomy, one) for one in given]
     for call in wanted:
@@ -87,6 +89,16 @@ def chosen_biases(
                 f"these do: {', '.join(anatomy.index.describe(one) for one in adding)}"
             )
     return tuple(call for call in adding if call in wanted)
+
+
+def _warn_of_hidden(explainer: Explainer, anatomy: Anatomy) -> None:
+    calls = [call for call in anatomy.index.calls if explainer.hides_bias(call)]
+    if calls:
+        names = sorted({anatomy.index.describe(call) for call in calls})
+        warn(
+            f"nobody knows where {', '.join(repr(one) for one in names)} of model "
+            f"'{explainer.name}' add their biases: the map lacks what these contribute"
+        )
 
 
 def find_biases(

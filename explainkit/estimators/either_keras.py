@@ -127,6 +127,11 @@ class KerasLikeExplainer(Explainer):
     def adds(self, call: LayerCall) -> bool:
         return self.biased.adds(call.layer)
 
+    def hides_bias(self, call: LayerCall) -> bool:
+        own = ("_trainable_variables", "_trainable_weights")
+        found = [one for name in own for one in getattr(call.layer, name, None) or ()]
+        return not self.adds(call) and any("bias" in one.name for one in found)
+
     def bias_reader(self, calls: Sequence[LayerCall]) -> Callable[[Any], Mapping[Any, Tensor]]:
         observed, kinds, xp = self.observed(), self.biased, self.engine.xp
 

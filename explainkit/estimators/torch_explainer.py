@@ -101,6 +101,12 @@ class TorchExplainer(Explainer):
     def adds(self, call: LayerCall) -> bool:
         return adds(call.layer)
 
+    def hides_bias(self, call: LayerCall) -> bool:
+        layer = call.layer
+        if self.adds(call) or not isinstance(layer, torch.nn.Module):
+            return False
+        return any("bias" in name for name, _ in layer.named_parameters(recurse=False))
+
     def bias_reader(self, calls: Sequence[LayerCall]) -> Callable[[Any], Mapping[Any, Tensor]]:
         xp = self.engine.xp
 

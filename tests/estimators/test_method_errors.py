@@ -23,6 +23,8 @@ from . import backend, models
 DOC = models.doc()
 SIZE = models.SIZE
 
+pytestmark = pytest.mark.filterwarnings("ignore:nothing at", "ignore:__array__ implementation")
+
 #: Each asks at once: nobody needs to take an explanation from the iterator to hear of an error.
 DOORS = {
     "one": explain_prediction,
@@ -303,7 +305,6 @@ def test_fractions_of_a_picture_of_whole_numbers(door, dtype, method):
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int32"])
-@pytest.mark.filterwarnings("ignore:nothing")
 def test_layers_of_a_model_of_whole_numbers(dtype):
     """As the error says that would do."""
     doc = np.random.default_rng(0).integers(0, 255, (1, SIZE, SIZE, 3)).astype(dtype)

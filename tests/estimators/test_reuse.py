@@ -505,22 +505,22 @@ on_torch = pytest.mark.skipif(
 )
 
 
+#: How many docs were in each call. What a layer holds itself is put back, and counts nothing.
+CALLS = []
+
+
 class Counting(keras.layers.Layer):
     """Hands on what it is given, and counts its calls."""
 
-    def __init__(self, **options):
-        super().__init__(**options)
-        self.calls = []
-
     def call(self, x):
-        self.calls.append(tuple(x.shape))
+        CALLS.append(x.shape[0])
         return x
 
 
 def keras_residual():
     keras.utils.set_random_seed(0)
     layers = keras.layers
-    inputs = keras.Input((8, 8, 3))
+    inputs = keras.Input((6, 6, 3))
     stem = layers.Conv2D(CHANNELS, 3, padding="same", activation="tanh", name="stem")(inputs)
     stem = Counting(name="counting")(stem)
     shared = layers.Conv2D(CHANNELS, 3, padding="same", activation="tanh", name="shared")
@@ -543,12 +543,11 @@ def test_keras_on_pytorch_gives_the_maps_of_whole_runs(batch_size, run_anew):
 @on_torch
 def test_keras_on_pytorch_runs_only_what_is_behind_the_layer():
     model, doc = keras_residual(), np.moveaxis(DOC, 1, -1)
-    calls = model.get_layer("counting").calls
     counts = []
     explained(model, doc, "tap")  # looks at it first
     for channels in (2, CHANNELS):
-        calls.clear()
+        CALLS.clear()
         explained(model, doc, "tap", max_channels=channels, batch_size=2)
-        assert {shape[0] for shape in calls} == {1}
-        counts.append(len(calls))
+        assert set(CALLS) == {1}
+        counts.append(len(CALLS))
     assert counts[0] == counts[1]

@@ -6,6 +6,7 @@ must point at the object that it is asked about.
 """
 
 import warnings
+from itertools import pairwise
 from typing import ClassVar
 
 import attrs
@@ -75,10 +76,12 @@ class EdgeDetector(Method):
 
 def blocks_of(network):
     """List the layers that learn, the last first: the dense one, then blocks of convolutions."""
-    dense, *others = [layer for layer in reversed(network.layers) if layer.weights]
-    pairs = [others[i : i + 2] for i in range(0, len(others), 2)]  # a norm and its convolution
-    # Where the network shrinks the picture, and behind each such place.
-    return [[dense], pairs[0], sum(pairs[1:4], []), sum(pairs[4:7], []), pairs[7]]
+    learning = [layer for layer in reversed(network.layers) if layer.weights]
+    assert len(learning) == 17
+    # Each convolution has a norm behind it; three of them, a residual block and what shrinks the
+    # picture before it, are one step, but for the last convolution and the first.
+    cuts = [0, 1, 3, 9, 15, 17]
+    return [learning[start:end] for start, end in pairwise(cuts)]
 
 
 def draw_anew(layer, rng):
@@ -124,7 +127,6 @@ def fading(scenes):
                     for name, method in methods.items()
                 }
             )
-    assert all(layer in sum(blocks_of(network), []) for layer in network.layers if layer.weights)
     return steps
 
 
