@@ -4,7 +4,7 @@ There is a function for each method, such as `gradcam(model, x, y)`.
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,7 @@ def explain_arrays(
         Any estimator that `explainkit.explain_predictions` takes, or what
         `inspection.expose` makes of one.
     x : array, shape (N, ...), or iterable of batches
-        The documents. A `tf.data.Dataset` or a PyTorch `DataLoader` gives batches; of what
+        The documents; a dict, or a list of arrays, for models of several inputs. A `tf.data.Dataset` or a PyTorch `DataLoader` gives batches; of what
         is a pair, such as docs with labels, the first is taken, as `predict` does.
     y : array of int, shape (N, K), optional
         For each document the units to be explained; None for the unit of the highest score.
@@ -54,7 +54,7 @@ def explain_arrays(
         more than some seconds.
     **options
         Others of `explainkit.explain_predictions`, such as `layer` and `logits`, and those
-        of the method.
+        of the method. `targets` in place of `y` for what is no unit of the only output.
 
     Returns
     -------
@@ -75,12 +75,13 @@ def explain_arrays(
     >>> scores.shape, maps.shape
     ((4, 2), (4, 2, 12, 12))
     """
-    targets = None if y is None else _checked_targets(y)
-    total = len(x) if hasattr(x, "shape") else None
-    docs = x if total is not None else _docs_in(x)
-    found = explain_predictions(
-        model, docs, targets=targets, method=method, batch_size=batch_size, **options
-    )
+    _check_options(y, options)
+    if y is not None:
+        options["targets"] = _checked_targets(y)
+    arrays = _arrays_in(model, x)
+    docs = x if arrays else _docs_in(x)
+    total = len(arrays[0]) if arrays else None
+    found = explain_predictions(model, docs, method=method, batch_size=batch_size, **options)
     scores, maps = [], []
     for expl in _shown(found, total, progress):
         scores.append([one.score for one in expl.targets])
@@ -94,6 +95,28 @@ def explain_arrays(
     if not maps:
         raise ValueError("x is empty")
     return np.asarray(scores), _processed(np.stack(maps), postprocess)
+
+
+def _check_options(y: Any, options: dict[str, Any]) -> None:
+    if y is not None and options.get("targets") is not None:
+        raise TypeError("y says what to explain, and so does targets; give one of them")
+    for name in ("on_error", "images"):
+        if name in options:
+            raise TypeError(
+                f"{name} is no argument here, where there are arrays and no records; "
+                "explain_predictions takes it"
+            )
+
+
+def _arrays_in(model: Any, x: Any) -> list[Any]:
+    """List the arrays that hold all documents, one for each input; none where x is batches."""
+    if hasattr(x, "shape"):
+        return [x]
+    if isinstance(x, Mapping):
+        return list(x.values())
+    inputs = getattr(getattr(model, "estimator", model), "inputs", None)
+    several = isinstance(x, list | tuple) and len(x) == len(inputs or ()) > 1
+    return list(x) if several and all(hasattr(one, "shape") for one in x) else []
 
 
 def _checked_targets(y: Any) -> NDArray[Any]:

@@ -41,8 +41,8 @@ def warn(message: str) -> None:
 
 
 def _is_ours(module: str) -> bool:
-    # Doors are entered through functools.
-    return module.partition(".")[0] == "explainkit" or module == "functools"
+    # Doors are entered through functools, and bars drawn around what is asked.
+    return module.partition(".")[0] in ("explainkit", "tqdm") or module == "functools"
 
 
 def _array_field() -> Any:

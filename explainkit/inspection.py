@@ -234,19 +234,44 @@ def expose(estimator: Any, layers: Any = None, logits: Any = None, *, doc: Any =
     >>> scores.shape, features.shape
     ((1, 8), (1, 12, 12, 128))
     """
+    if isinstance(estimator, Exposed):
+        return expose(estimator.estimator, layers, logits, doc=doc)
     if logits is not None:
-        found = get_logits_layer(estimator, doc=doc)
-        if not any(one is logits for one in (found if isinstance(found, list) else [found])):
-            raise ValueError(
-                f"logits is layer {getattr(logits, 'name', logits)!r}, but the scores are worked "
-                "out by another one: give what get_logits_layer finds, or nothing"
-            )
+        _check_logits(logits, get_logits_layer(estimator, doc=doc))
     if layers is None:
         layers = [find_layer(estimator, doc=doc)]
-    return Exposed(estimator, list(layers) if isinstance(layers, list | tuple) else [layers])
+    given = list(layers) if isinstance(layers, list | tuple) else [layers]
+    check_layers(estimator, given, doc=doc)
+    return Exposed(estimator, given)
+
+
+def _check_logits(given: Any, found: Any) -> None:
+    known = found if isinstance(found, list) else [found]
+    for one in given if isinstance(given, list | tuple) else [given]:
+        names = [getattr(layer, "name", type(layer).__name__) for layer in known]
+        if not any(one is layer for layer in known) and one not in names:
+            raise ValueError(
+                f"logits is layer {getattr(one, 'name', one)!r}, but the scores are worked out by "
+                f"{', '.join(map(repr, names))}: give what get_logits_layer finds, or nothing"
+            )
+
+
+@singledispatch
+def check_layers(estimator: Any, layers: Sequence[Any], *, doc: Any = None) -> None:
+    """Raise what `expose` raises for layers that are not there."""
+    enter(check_layers, estimator)(estimator, layers, doc=doc)
 
 
 @singledispatch
 def outputs_of(estimator: Any, docs: Any, layers: Sequence[Any], batch_size: int = 32) -> Any:
     """Run a model, and give its scores and what passes at some layers: see `expose`."""
     return enter(outputs_of, estimator)(estimator, docs, layers, batch_size)
+
+
+def _look_inside(door: Any) -> Any:
+    """Let an exposed model be looked at as the model itself is."""
+    return lambda exposed, *args, **named: door(exposed.estimator, *args, **named)
+
+
+for _door in (find_layer, spatial_layers, get_logits_layer, layers_with_biases, outputs_of):
+    _door.register(Exposed, _look_inside(_door))

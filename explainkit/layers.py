@@ -34,6 +34,8 @@ class LayerCall:
     flow : Flow
         The inputs of the model that the output is made of, and the outputs of the
         model whose scores are made of it.
+    inside_attention : bool
+        Whether it mixes what others worked out, so that its axes may be none of a map.
     layer : object or None
         The layer; None once it is gone.
     """
@@ -45,6 +47,7 @@ class LayerCall:
     form: MapForm | None
     computes: bool
     flow: Flow
+    inside_attention: bool = attrs.field(default=False, kw_only=True)
     # What is noted of a model must not keep it alive.
     _reference: Callable[[], Any] = attrs.field(repr=False, eq=False)
 

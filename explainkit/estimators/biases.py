@@ -81,13 +81,16 @@ def chosen_biases(
     if given is None:
         _warn_of_hidden(explainer, anatomy)
         return adding
-    wanted = [_call_of(explainer, anatomy, one) for one in given]
-    for call in wanted:
-        if call not in adding:
+    wanted = []
+    for one in given:
+        found = [call for call in _calls_of(explainer, anatomy, one) if call in adding]
+        if not found:
+            [call, *_] = _calls_of(explainer, anatomy, one)
             raise ValueError(
                 f"layer '{anatomy.index.describe(call)}' adds no bias that leads to the score; "
                 f"these do: {', '.join(anatomy.index.describe(one) for one in adding)}"
             )
+        wanted += found
     return tuple(call for call in adding if call in wanted)
 
 
@@ -113,7 +116,9 @@ def find_biases(
     exclude : sequence
         Names, paths or layers to be left out.
     """
-    left_out = [_call_of(explainer, anatomy, one) for one in exclude]
+    if not isinstance(exclude, list | tuple):
+        raise TypeError(f"exclude is {exclude!r}; give a list of names, paths or layers")
+    left_out = [call for one in exclude for call in _calls_of(explainer, anatomy, one)]
     calls = [one for one in layers_adding(explainer, anatomy, ()) if one not in left_out]
     read, state = explainer.bias_reader(calls), explainer.state()
     run = explainer.engine.compile(lambda state: tuple(read(state).values()), state)
@@ -123,5 +128,10 @@ def find_biases(
     ]
 
 
-def _call_of(explainer: Explainer, anatomy: Anatomy, given: Any) -> LayerCall:
-    return explainer.call_of(anatomy.index, given.layer if isinstance(given, LayerBias) else given)
+def _calls_of(explainer: Explainer, anatomy: Anatomy, given: Any) -> list[LayerCall]:
+    """Find the calls of a layer: all its applications, unless it is said which."""
+    name = given.layer if isinstance(given, LayerBias) else given
+    call = explainer.call_of(anatomy.index, name)
+    if isinstance(name, tuple) or (isinstance(name, str) and "#" in name):
+        return [call]
+    return [one for one in anatomy.index.calls if one.path == call.path]

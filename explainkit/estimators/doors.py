@@ -16,6 +16,7 @@ from explainkit.explain import explain_prediction, explain_predictions
 from explainkit.explanation import Explanation
 from explainkit.failures import OnError
 from explainkit.inspection import (
+    check_layers,
     find_layer,
     get_logits_layer,
     layers_with_biases,
@@ -46,6 +47,7 @@ def register(kind: type, explainer: Callable[[Any], Explainer]) -> None:
     spatial_layers.register(kind, doors.spatial_layers)
     get_logits_layer.register(kind, doors.get_logits_layer)
     layers_with_biases.register(kind, doors.layers_with_biases)
+    check_layers.register(kind, doors.check_layers)
     outputs_of.register(kind, doors.outputs_of)
 
 
@@ -144,6 +146,14 @@ class _Doors:
         anatomy = explainer.anatomy(_example(explainer, doc))
         found = find_biases(explainer, anatomy, exclude)
         return [layer for layer, _ in found], [bias for _, bias in found]
+
+    def check_layers(self, model: Any, layers: Sequence[Any], *, doc: Any = None) -> None:
+        explainer = self.explainer(model)
+        if doc is None and explainer.example() is None:
+            return  # its layers are not known before it is run
+        index = explainer.anatomy(_example(explainer, doc)).index
+        for layer in layers:
+            index.check_tensor(explainer.call_of(index, layer))
 
     def outputs_of(self, model: Any, docs: Any, layers: Sequence[Any], batch_size: int) -> Any:
         explainer = self.explainer(model)

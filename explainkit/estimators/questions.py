@@ -91,9 +91,7 @@ class Resolved:
             self.question.logits,
             tuple(map(_tap_at, self.calls)),
             self.picture,
-            tuple(
-                BiasPoint(sum_at(one), one.form if one.computes else None) for one in self.adding
-            ),
+            tuple(map(_bias_at, self.adding)),
             # Elsewhere it is of no consequence.
             self.question.batch_size if method.varies else 0,
         )
@@ -269,6 +267,10 @@ def _check_relus(explainer: Explainer, docs: Any, resolved: Resolved) -> None:
             f"method {method.spelled!r} could not rewrite the gradient of {missed}; "
             f"{found.count} other relus were"
         )
+
+
+def _bias_at(call: LayerCall) -> BiasPoint:
+    return BiasPoint(sum_at(call), None if call.inside_attention else call.form)
 
 
 def _tap_at(call: LayerCall) -> TapPoint:

@@ -121,7 +121,9 @@ class Record(ABC):
         earlier: list[Sizes] = []
         for i, flow in flows.items():
             computes, form = calls[i].computes and i not in mixing, self._form_of(i, flow, earlier)
-            calls[i] = attrs.evolve(calls[i], flow=flow, form=form, computes=computes)
+            calls[i] = attrs.evolve(
+                calls[i], flow=flow, form=form, computes=computes, inside_attention=i in mixing
+            )
             if computes and form is not None:
                 earlier.append(form.sizes)
         return tuple(calls)

@@ -41,16 +41,19 @@ class Memory:
     _notes: bool = attrs.field(default=True, init=False)
 
     def note(self, place: Place, output: Any, applications: Counter[str]) -> None:
-        """Keep what a call returned, in the run that goes first."""
+        """Keep what a call returned, in the run on two copies of the document that goes first."""
         if self._notes and place != self.place:
-            self._kept[place] = _Kept(output, Counter(applications))
+            # What has not a row for each copy is something else than the document's.
+            if all(map(_is_twice_the_same, leaves(output))):
+                of_one = mapped(lambda tensor: tensor[:1], output)
+                self._kept[place] = _Kept(of_one, Counter(applications))
         else:
             self._notes = False
 
     def output_of(self, place: Place, applications: Counter[str]) -> Any:
         """Give what a call returned, for each copy of the document; None if it must run."""
         kept = None if self._notes or self.count == 1 else self._kept.get(place)
-        if kept is None or not all(_is_of_one(one) for one in leaves(kept.output)):
+        if kept is None:
             return None
         applications.clear()
         applications.update(kept.applications)
@@ -77,7 +80,14 @@ def current_memory() -> Memory | None:
 
 @contextmanager
 def reusing(first_run: Callable[[], Any], place: Place) -> Iterator[None]:
-    """Let runs on copies of a document use what a first run on it works out before a place."""
+    """Let runs on copies of a document use what a first run works out before a place.
+
+    Parameters
+    ----------
+    first_run
+        Runs the model on two copies.
+    place
+    """
     token = _memory.set(Memory(place))
     try:
         first_run()
@@ -102,6 +112,6 @@ def run_with_memory(run: Callable[[], Any], count: int) -> Any:
     return run()
 
 
-def _is_of_one(value: Any) -> bool:
+def _is_twice_the_same(value: Any) -> bool:
     shape = tuple(getattr(value, "shape", ()))
-    return shape[:1] == (1,)
+    return shape[:1] == (2,) and bool((value[0] == value[1]).all())

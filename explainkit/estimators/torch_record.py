@@ -42,7 +42,9 @@ class TorchRecord(Record):
 
     def hands_on(self, layer: Any) -> bool:
         name = getattr(layer, "__name__", "")
-        return name in _CASTING or any(part in name for part in _HANDING_ON)
+        # A transposed convolution transposes nothing.
+        moves = "conv" not in name and any(part in name for part in _HANDING_ON)
+        return moves or name in _CASTING
 
     def attends(self, call: Call) -> bool:
         return isinstance(call.layer, torch.nn.MultiheadAttention) or is_named_attention(call)

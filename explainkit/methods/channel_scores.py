@@ -267,6 +267,6 @@ class AblationCAM(ChannelScoring):
             repeated = one.subject.repeated(int(positions.shape[0]))
             return engine.widen(repeated.run_on({one.tap.place: one.output * without}))
 
-        with one.subject.reusing(one.subject.look, one.tap.place):
+        with one.subject.reusing(one.subject.repeated(2).look, one.tap.place):
             found = self.tried(one, score)
         return ablationcam_weights(xp, found, one.scores)

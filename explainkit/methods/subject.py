@@ -108,7 +108,7 @@ class Subject:
         The targets, if they were chosen before.
     reusing : callable
         ``reusing(first_run, place)`` is a context in which runs on copies of a document
-        need not work out again what a first run on it worked out before a place.
+        need not work out again what a first run, on two copies, works out before a place.
     """
 
     engine: Engine
