@@ -38,8 +38,9 @@ def explain_arrays(
         Any estimator that `explainkit.explain_predictions` takes, or what
         `inspection.expose` makes of one.
     x : array, shape (N, ...), or iterable of batches
-        The documents; a dict, or a list of arrays, for models of several inputs. A `tf.data.Dataset` or a PyTorch `DataLoader` gives batches; of what
-        is a pair, such as docs with labels, the first is taken, as `predict` does.
+        The documents; a dict, or a list of arrays, for models of several inputs. A
+        `tf.data.Dataset` or a PyTorch `DataLoader` gives batches; of what is a pair, such as
+        docs with labels, the first is taken, as `predict` does.
     y : array of int, shape (N, K), optional
         For each document the units to be explained; None for the unit of the highest score.
     method : str or Method

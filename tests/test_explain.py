@@ -44,7 +44,7 @@ def test_importing_explainkit_loads_no_framework():
 def test_every_public_name_is_there():
     for name in explainkit.__all__:
         assert getattr(explainkit, name) is not None
-    assert dir(explainkit) == [*explainkit.__all__, *explainkit._ARRAY_DOORS]
+    assert dir(explainkit) == sorted([*explainkit.__all__, *explainkit._ARRAY_DOORS])
     with pytest.raises(AttributeError, match="no attribute 'explane'"):
         explainkit.explane  # noqa: B018
 
