@@ -23,7 +23,7 @@ from explainkit.engines.base import (
 )
 from explainkit.engines.jax_relus import MAXIMUM_WITH_ZERO, missed_relus, rewriting_relus
 from explainkit.engines.nested import leaves, mapped
-from explainkit.engines.operations import WatchingEngine, noted_log
+from explainkit.engines.operations import OperationLog, WatchingEngine, noted_log
 from explainkit.shared_context import SharedContext, replaced
 
 #: Where JAX's own functions are written.
@@ -47,12 +47,27 @@ def _noted(original: Callable[..., Any], name_of: Callable[..., str]) -> Callabl
 
 
 def _name_of_primitive(primitive: Any, *args: Any, **params: Any) -> str:
-    name = _own_name(primitive, params)
-    return MAXIMUM_WITH_ZERO if name in ("max", "maximum") and any(map(_is_zero, args)) else name
+    name, log = _own_name(primitive, params), noted_log()
+    zeros = [_is_zero(one, log) for one in args]
+    if name in _HANDING_ON and zeros and all(zeros):
+        return ZEROS
+    return MAXIMUM_WITH_ZERO if name in _LIMITING and any(zeros) else name
 
 
-def _is_zero(value: Any) -> bool:
-    return not _is_tracer(value) and np.ndim(value) == 0 and bool(value == 0)
+#: What zeros are noted as, whatever their shape; what hands them on; what limits numbers.
+ZEROS = "zeros"
+_HANDING_ON = ("broadcast_in_dim", "convert_element_type", "copy", "reshape", "squeeze")
+_LIMITING = ("max", "maximum", "clip", "clamp")
+
+
+def _is_zero(value: Any, log: OperationLog | None) -> bool:
+    if _is_tracer(value):
+        return log is not None and log.is_made_by(value, ZEROS)
+    plain = isinstance(value, int | float | np.generic | np.ndarray | jax.Array)
+    if not plain or np.ndim(value) > 0 or not jnp.issubdtype(jnp.result_type(value), np.number):
+        return False
+    # On the host: JAX would have to compute it, and be noted.
+    return bool(np.asarray(value) == 0)
 
 
 def _own_name(primitive: Any, params: Any) -> str:

@@ -18,6 +18,9 @@ _RELUS: dict[str, float | None] = {"relu": None, "relu6": 6.0}
 #: What operations are noted as that compute a relu without its name.
 MAXIMUM_WITH_ZERO = "the maximum of a tensor and 0"
 
+#: What JAX keeps of functions that are traced in here is found in here only.
+_traced_apart = jax.make_user_context(None)
+
 _current: ContextVar[tuple[ReluRule, Rewrites] | None] = ContextVar("current", default=None)
 
 
@@ -73,7 +76,8 @@ _replaced = SharedContext(_replacing)
 def rewriting_relus(rule: ReluRule) -> Iterator[Rewrites]:
     """Have this thread trace relus that are differentiated by a rule."""
     rewrites = Rewrites()
-    with _replaced:
+    # Somebody's own compiled functions are traced anew in here, and as ever outside.
+    with _replaced, _traced_apart(rule):
         token = _current.set((rule, rewrites))
         try:
             yield rewrites

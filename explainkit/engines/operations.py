@@ -57,6 +57,10 @@ class OperationLog:
             self._kept.append(result)
             self._made.setdefault(id(result), []).append(operation)
 
+    def is_made_by(self, tensor: Tensor, name: str) -> bool:
+        """Tell whether an operation of this name made a tensor."""
+        return any(operation.name == name for operation in self._made.get(id(tensor), ()))
+
     def names(self) -> set[str]:
         """Give the names of the operations that were noted."""
         return {operation.name for operations in self._made.values() for operation in operations}

@@ -21,7 +21,8 @@ _TANHS = (functional.hardtanh, functional.hardtanh_)
 _LIMITING = (
     *(torch.clamp, torch.Tensor.clamp, torch.clip, torch.Tensor.clip),
     *(torch.clamp_min, torch.Tensor.clamp_min, torch.clamp_, torch.Tensor.clamp_),
-    *(torch.maximum, torch.Tensor.maximum),
+    *(torch.maximum, torch.Tensor.maximum, torch.fmax, torch.Tensor.fmax),
+    functional.threshold,
 )
 
 
@@ -87,13 +88,12 @@ def _argument(name: str, position: int, default: float, args: Any, kwargs: Any) 
 
 
 def _is_given_zero(args: Any, kwargs: Any) -> bool:
-    given = (*args[1:], *kwargs.values())
-    return any(_is_zero(one) for one in given)
+    return any(map(_is_zero, (*args, *kwargs.values())))
 
 
 def _is_zero(value: Any) -> bool:
     if isinstance(value, torch.Tensor):
-        return value.numel() == 1 and bool(value == 0)
+        return bool((value == 0).all())
     return isinstance(value, int | float) and value == 0
 
 

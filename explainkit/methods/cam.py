@@ -262,8 +262,9 @@ class CAM(GradientCAM):
         maps = []
         for tap in subject.taps:
             activations, gradients = folded(engine, pulled, tap)
-            without = again.run_on({tap.place: xp.zeros_like(pulled.activations[tap.place])})
-            change = engine.widen(pulled.scores) - engine.widen(without)
+            # Of a layer turned round, a dense layer's score is turned round, too.
+            mirrored = again.run_on({tap.place: -pulled.activations[tap.place]})
+            change = (engine.widen(pulled.scores) - engine.widen(mirrored)) / 2
             fits = _tells_of_head(xp, activations, gradients, self._signed(change))
             maps.append(self.map_of(xp, activations, gradients) * fits)
         return Mapped(pulled.scores, pulled.kept, self.fused(subject, maps))
@@ -276,7 +277,7 @@ def _tells_of_head(xp: Any, activations: Tensor, gradients: Tensor, change: Tens
     """Give 1 where a score is made of the channels' means by weights, and NaN elsewhere.
 
     Then the gradient is the same in all cells of a channel, and accounts for all of
-    the change of the score, compared to one of no activations.
+    the change of the score, half of that to activations of the other sign.
 
     Returns
     -------
