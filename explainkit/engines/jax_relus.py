@@ -26,7 +26,9 @@ _current: ContextVar[tuple[ReluRule, Rewrites] | None] = ContextVar("current", d
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2))
 def _relu(tensor: Tensor, rule: ReluRule, limit: float | None) -> Tensor:  # noqa: ARG001
-    return jnp.clip(tensor, 0, limit)
+    # Not by a maximum, which would pass for a relu that was missed.
+    positive = jnp.where(tensor > 0, tensor, jnp.zeros_like(tensor))
+    return positive if limit is None else jnp.minimum(positive, limit)
 
 
 def _forward(tensor: Tensor, rule: ReluRule, limit: float | None) -> tuple[Tensor, Tensor]:
