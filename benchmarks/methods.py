@@ -1,6 +1,6 @@
 """What each method costs for one picture, as a ratio to the passes that it is made of.
 
-All take turns in one process, and medians are compared. The yardsticks are bare passes
+Each takes turns with its yardstick, and medians are compared. The yardsticks are bare passes
 of the same framework, compiled where it compiles: one forward pass of one picture, and,
 for methods that ask about many variants, as many passes of as many pictures as the
 variants make. Run
@@ -93,18 +93,17 @@ def passes(backend: Backend, model: Any, doc: Any, yardstick: Yardstick) -> Cont
 
 
 def measure(
-    backend: Backend, model: Any, doc: Any, methods: list[str], rounds: int
-) -> list[tuple[Any, ...]]:
-    """Measure methods that have one yardstick, in turns with it."""
-    yardstick = YARDSTICKS.get(methods[0], FORWARD)
-    contenders = {"bare": passes(backend, model, doc, yardstick)}
-    contenders.update({method: explain(model, doc, method) for method in methods})
+    backend: Backend, model: Any, doc: Any, method: str, rounds: int
+) -> tuple[str, float, str, float, float]:
+    """Measure a method in turns with its yardstick."""
+    yardstick = YARDSTICKS.get(method, FORWARD)
+    contenders = {
+        "bare": passes(backend, model, doc, yardstick),
+        method: explain(model, doc, method),
+    }
     found = medians(contenders, backend, rounds)
-    bare = found.pop("bare") * yardstick.turns
-    return [
-        (method, spent * 1e3, str(yardstick), bare * 1e3, spent / bare)
-        for method, spent in found.items()
-    ]
+    bare = found["bare"] * yardstick.turns
+    return method, found[method] * 1e3, str(yardstick), bare * 1e3, found[method] / bare
 
 
 def show(rows: list[tuple[Any, ...]], markdown: bool) -> None:
@@ -161,12 +160,10 @@ def main() -> None:
         f"MobileNetV2, {backend.title}, {backend.device}: {backend.versions()}, "
         f"Python {platform.python_version()}, {asked.rounds} rounds"
     )
-    methods = asked.methods.split(",")
-    light = [method for method in methods if method not in YARDSTICKS]
-    rows = measure(backend, model, doc, light, asked.rounds) if light else []
-    for method in methods:
-        if method in YARDSTICKS:
-            rows += measure(backend, model, doc, [method], max(2, asked.rounds // 10))
+    rows = []
+    for method in asked.methods.split(","):
+        rounds = max(2, asked.rounds // 10) if method in YARDSTICKS else asked.rounds
+        rows.append(measure(backend, model, doc, method, rounds))
     show(rows, asked.markdown)
     exceeded = [row[0] for row in rows if row[-1] > LIMITS.get(row[0], np.inf)]
     if asked.check and exceeded:

@@ -56,7 +56,7 @@ def _name_of_primitive(primitive: Any, *args: Any, **params: Any) -> str:
 
 #: What zeros are noted as, whatever their shape; what hands them on; what limits numbers.
 ZEROS = "zeros"
-_HANDING_ON = ("broadcast_in_dim", "convert_element_type", "copy", "reshape", "squeeze")
+_HANDING_ON = ("broadcast_in_dim", "convert_element_type", "copy", "reshape", "squeeze", "stage")
 _LIMITING = ("max", "maximum", "clip", "clamp")
 
 
