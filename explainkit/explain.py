@@ -65,8 +65,9 @@ def explain_prediction(estimator: Any, doc: Any, **options: Any) -> Explanation:
     **options
         Depend on the estimator. Those of Keras models and PyTorch modules:
 
-        method : str, default "gradcam"
-            The name of a method; its own options may follow.
+        method : str or Method, default "gradcam"
+            The name of a method, whose own options may follow, or one made of others by
+            `smooth`, `tta` and `counterfactual`.
         targets : optional
             What to explain: a unit of the output, a label, ``(output, unit)``, a
             list of these, or a callable from the outputs to a score for each doc.
@@ -77,7 +78,8 @@ def explain_prediction(estimator: Any, doc: Any, **options: Any) -> Explanation:
             Where to build the heatmap: a name, a path such as
             ``"backbone/out_relu"``, an index, a layer, or a list of these to be
             fused. ``"conv#0"`` is the first application of a layer. None for the
-            last layer with spatial axes greater than 1.
+            last layer with spatial axes greater than 1. For methods that are built at
+            a layer; others explain the picture itself.
         image : PIL.Image.Image, array or path, optional
             The picture to show; by default it is made of the doc.
         target_names : sequence or mapping, optional
@@ -88,6 +90,9 @@ def explain_prediction(estimator: Any, doc: Any, **options: Any) -> Explanation:
             How the output of `layer` is read as a map, where that cannot be told: the
             grid of its tokens, (height, width), or a function from an output, shape
             (N, ...), to one of shape (N, height, width, channels).
+        batch_size : int, default 32
+            How many variants of the doc pass through the model at once, for methods that
+            ask about many: it bounds their memory.
 
     Returns
     -------
@@ -129,7 +134,7 @@ def explain_predictions(estimator: Any, docs: Any, **options: Any) -> Iterator[E
         As in `explain_prediction`, and:
 
         batch_size : int, default 32
-            The number of docs that are explained at once.
+            The number of docs that are explained at once, and of variants of each.
         targets : optional
             Also an integer array, shape (N, K): a row of units for each doc.
         images : iterable, optional
