@@ -135,7 +135,7 @@ def layers_with_biases(
     >>> network = explainkit.scenes.load_network()
     >>> layers, biases = explainkit.inspection.layers_with_biases(network)
     >>> biases[-1].kind, biases[-1].values.shape
-    ('Dense', (8,))
+    ('Dense', (1, 10))
     """
     found: tuple[list[Any], list[Any]]
     found = enter(layers_with_biases, estimator)(estimator, exclude, doc=doc)
@@ -232,7 +232,7 @@ def expose(estimator: Any, layers: Any = None, logits: Any = None, *, doc: Any =
     >>> network = explainkit.inspection.expose(explainkit.scenes.load_network())
     >>> scores, features = network(explainkit.scenes.draw_scene(seed=0).doc)
     >>> scores.shape, features.shape
-    ((1, 8), (1, 12, 12, 128))
+    ((1, 10), (1, 12, 12, 128))
     """
     if isinstance(estimator, Exposed):
         return expose(estimator.estimator, layers, logits, doc=doc)

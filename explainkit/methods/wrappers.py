@@ -21,6 +21,14 @@ from explainkit.methods.resampling import resize
 from explainkit.methods.subject import Subject
 
 
+def _check_inner(_method: Any, _option: Any, value: Any) -> None:
+    if not isinstance(value, Method):
+        raise TypeError(
+            f"a {type(value).__name__} is no method to be wrapped; explainkit.smooth and "
+            "explainkit.tta take names, too"
+        )
+
+
 @attrs.frozen(slots=False)
 class Wrapper(Method):
     """A method made of another one.
@@ -30,7 +38,7 @@ class Wrapper(Method):
     inner : Method
     """
 
-    inner: Method
+    inner: Method = attrs.field(validator=_check_inner)
 
     @property
     def spelled(self) -> str:
