@@ -190,7 +190,7 @@ class TensorFlowEngine(Engine):
         shapes: list[tf.TensorShape] = []
 
         def made(item: Any) -> Tensor:
-            result = step(item)
+            result = tf.cast(step(item), like.dtype)
             shapes.append(result.shape)
             return result
 

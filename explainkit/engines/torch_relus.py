@@ -22,7 +22,8 @@ _LIMITING = (
     *(torch.clamp, torch.Tensor.clamp, torch.clip, torch.Tensor.clip),
     *(torch.clamp_min, torch.Tensor.clamp_min, torch.clamp_, torch.Tensor.clamp_),
     *(torch.maximum, torch.Tensor.maximum, torch.fmax, torch.Tensor.fmax),
-    functional.threshold,
+    *(torch.clamp_min_, torch.Tensor.clamp_min_, torch.clip_, torch.Tensor.clip_),
+    *(functional.threshold, torch.threshold_),
 )
 
 
@@ -61,7 +62,7 @@ class _Rewriting(TorchFunctionMode):
         kwargs = kwargs or {}
         if not _is_relu(func, args, kwargs):
             if func in _LIMITING and _is_given_zero(args, kwargs):
-                self._rewrites.missed.add(f"{func.__name__}() at 0")
+                self._rewrites.missed.add(f"{func.__name__.strip('_')}() at 0")
             return func(*args, **kwargs)
         self._rewrites.count += 1
         tensor = args[0] if args else kwargs["input"]
@@ -88,7 +89,8 @@ def _argument(name: str, position: int, default: float, args: Any, kwargs: Any) 
 
 
 def _is_given_zero(args: Any, kwargs: Any) -> bool:
-    return any(map(_is_zero, (*args, *kwargs.values())))
+    bounds = (one for one in (*args, *kwargs.values()) if not isinstance(one, bool))
+    return any(map(_is_zero, bounds))
 
 
 def _is_zero(value: Any) -> bool:

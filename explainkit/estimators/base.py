@@ -261,4 +261,4 @@ def are_first(shape: Sequence[int], first: bool) -> bool:
     """
     channels = (1, 2, 3, 4)
     # What is no picture one way may be one the other way.
-    return first if shape[-1] in channels else shape[0] in channels
+    return first if shape[-1] in channels or shape[0] not in channels else True

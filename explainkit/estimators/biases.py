@@ -95,7 +95,11 @@ def chosen_biases(
 
 
 def _warn_of_hidden(explainer: Explainer, anatomy: Anatomy) -> None:
-    calls = [call for call in anatomy.index.calls if explainer.hides_bias(call)]
+    calls = [
+        call
+        for call in anatomy.index.calls
+        if explainer.hides_bias(call) or (call.shape is None and explainer.adds(call))
+    ]
     if calls:
         names = sorted({anatomy.index.describe(call) for call in calls})
         warn(

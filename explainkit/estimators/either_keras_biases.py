@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import attrs
+import numpy as np
 
 from explainkit.engines.base import Tensor
 
@@ -46,13 +47,15 @@ class BiasedKinds:
 
     def adds(self, layer: Any) -> bool:
         """Tell whether a layer adds something."""
+        kinds = (*self.weighing, *self.normalising, self.batch, self.rescaling, self.standardising)
+        # A subclass may put something else behind the sum.
+        if not any(isinstance(layer, one) and type(layer).call is one.call for one in kinds):
+            return False
         if isinstance(layer, self.weighing):
             return getattr(layer, "bias", None) is not None
         if isinstance(layer, self.normalising):
             return getattr(layer, "beta", None) is not None
-        if isinstance(layer, self.rescaling):
-            return isinstance(layer.offset, int | float) and layer.offset != 0
-        return isinstance(layer, self.batch | self.standardising)
+        return not isinstance(layer, self.rescaling) or bool(np.any(np.asarray(layer.offset)))
 
     def bias_of(self, layer: Any, rank: int, reshape: Any, value: Callable[[Any], Tensor]) -> Any:
         """Give what a layer adds, in a shape that can be broadcast to its sum.
@@ -72,9 +75,13 @@ class BiasedKinds:
             first = getattr(layer, "data_format", None) == "channels_first"
             return _along(reshape, value(layer.bias), rank, [1]) if first else value(layer.bias)
         if isinstance(layer, self.rescaling):
-            return layer.offset
+            return np.asarray(layer.offset, np.float32)
         if isinstance(layer, self.standardising):
-            return -layer.mean / layer.variance**0.5
+            mean = np.asarray(layer.mean, np.float32)
+            if getattr(layer, "invert", False):
+                return mean
+            # As Keras does, lest even numbers be divided by zero.
+            return -mean / np.maximum(np.sqrt(np.asarray(layer.variance, np.float32)), 1e-7)
         if isinstance(layer, self.batch):
             scale = (value(layer.moving_variance) + layer.epsilon) ** -0.5
             if layer.gamma is not None:

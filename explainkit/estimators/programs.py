@@ -28,13 +28,17 @@ def ask(explainer: Explainer, docs: Any, resolved: Resolved) -> Answer:
     ValueError
         If the scores do not depend on what the maps are built from.
     """
+    # What a layer adds to another output than those that are explained adds nothing here.
+    key = ("unreachable biases", resolved.anatomy, resolved.form, resolved.chosen.outputs)
+    unreachable: set[Place] = cache.get(explainer.model, key, set)
+    asked = resolved.without(unreachable) or resolved
     try:
-        return _ask(explainer, docs, resolved)
+        return _ask(explainer, docs, asked)
     except UnreachableTapError as error:
-        # What a layer adds to another output than those that are explained adds nothing here.
-        reachable = resolved.without(error.places)
+        reachable = asked.without(error.places)
         if reachable is None:
-            raise resolved.unreachable(error.places) from None
+            raise asked.unreachable(error.places) from None
+        unreachable.update(error.places)
     return _ask(explainer, docs, reachable)
 
 

@@ -87,11 +87,11 @@ class Resolved:
         """What the program is written for."""
         method = self.question.method
         return Form(
-            method,
+            method.compiled_as,
             self.question.logits,
             tuple(map(_tap_at, self.calls)),
             self.picture,
-            tuple(map(_bias_at, self.adding)),
+            tuple(_bias_at(call, self.picture) for call in self.adding),
             # Elsewhere it is of no consequence.
             self.question.batch_size if method.varies else 0,
         )
@@ -269,8 +269,10 @@ def _check_relus(explainer: Explainer, docs: Any, resolved: Resolved) -> None:
         )
 
 
-def _bias_at(call: LayerCall) -> BiasPoint:
-    return BiasPoint(sum_at(call), None if call.inside_attention else call.form)
+def _bias_at(call: LayerCall, picture: PicturePoint | None) -> BiasPoint:
+    axes = len(picture.form.sizes) if picture else 0
+    has_place = not call.inside_attention and len(call.map_shape or ()) == axes
+    return BiasPoint(sum_at(call), call.form if has_place else None)
 
 
 def _tap_at(call: LayerCall) -> TapPoint:

@@ -44,7 +44,7 @@ class Memory:
         """Keep what a call returned, in the run on two copies of the document that goes first."""
         if self._notes and place != self.place:
             # What has not a row for each copy is something else than the document's.
-            if all(map(_is_twice_the_same, leaves(output))):
+            if _is_plain(output) and all(map(_is_twice_the_same, leaves(output))):
                 of_one = mapped(lambda tensor: tensor[:1], output)
                 self._kept[place] = _Kept(of_one, Counter(applications))
         else:
@@ -110,6 +110,15 @@ def run_with_memory(run: Callable[[], Any], count: int) -> Any:
         # Something between the layers writes into what they gave it.
         memory.forget()
     return run()
+
+
+def _is_plain(output: Any) -> bool:
+    """Tell a tensor, or plain containers of tensors, from what has a mind of its own."""
+    if type(output) is dict:
+        return all(map(_is_plain, output.values()))
+    if type(output) in (tuple, list):
+        return all(map(_is_plain, output))
+    return hasattr(output, "clone")
 
 
 def _is_twice_the_same(value: Any) -> bool:

@@ -17,12 +17,26 @@ _BY_CHANNEL = (*(nn.GroupNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.Instance
 
 
 def adds(module: Any) -> bool:
-    """Tell whether a module adds something."""
+    """Tell whether a module adds something, as PyTorch's own modules do."""
     if isinstance(module, _BATCH_NORMS):
         # Without numbers that were learnt, it normalises by those of the batch.
-        return module.running_mean is not None
+        return _is_as_written(module, _BATCH_NORMS) and module.running_mean is not None
     kinds = (nn.Linear, *_CONVOLUTIONS, *_OVER_ALL, *_BY_CHANNEL)
-    return isinstance(module, kinds) and getattr(module, "bias", None) is not None
+    return _is_as_written(module, kinds) and getattr(module, "bias", None) is not None
+
+
+def hides_bias(module: Any) -> bool:
+    """Tell whether a module that adds something unknown has numbers that are called a bias."""
+    if adds(module) or not isinstance(module, nn.Module):
+        return False
+    named = (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False))
+    return any("bias" in name for name, _ in named)
+
+
+def _is_as_written(module: Any, kinds: tuple[Any, ...]) -> bool:
+    # A subclass may turn axes, or put an activation behind the sum.
+    own = (kind.forward for kind in kinds if isinstance(module, kind))
+    return any(type(module).forward is forward for forward in own)
 
 
 def bias_of(module: Any, rank: int) -> torch.Tensor:

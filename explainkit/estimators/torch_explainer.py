@@ -9,14 +9,14 @@ from typing import Any
 
 import torch
 
-from explainkit.engines.base import Tap, Tensor
+from explainkit.engines.base import ReluRule, Rewrites, Tap, Tensor
 from explainkit.engines.torch import TorchEngine
 from explainkit.estimators.anatomy import Anatomy, anatomy_of
 from explainkit.estimators.base import SUM, Explainer, of_one_document, sum_at
 from explainkit.estimators.calls import Call, Visitor
 from explainkit.estimators.documents import Input, Inputs, arrays_of
 from explainkit.estimators.torch_as_found import is_of_pytorch, module_left_as_found
-from explainkit.estimators.torch_biases import adds, bias_of
+from explainkit.estimators.torch_biases import adds, bias_of, hides_bias
 from explainkit.estimators.torch_calls import FUNCTION_SUFFIX, ObservedModule, at_home, home_of
 from explainkit.estimators.torch_channels import ChannelAxes
 from explainkit.estimators.torch_inference import (
@@ -102,10 +102,17 @@ class TorchExplainer(Explainer):
         return adds(call.layer)
 
     def hides_bias(self, call: LayerCall) -> bool:
-        layer = call.layer
-        if self.adds(call) or not isinstance(layer, torch.nn.Module):
-            return False
-        return any("bias" in name for name, _ in layer.named_parameters(recurse=False))
+        return hides_bias(call.layer)
+
+    def relus(self, docs: Any, anatomy: Anatomy, rule: ReluRule) -> Rewrites:
+        found = super().relus(docs, anatomy, rule)
+        # What is compiled is not seen from here, and may hold relus.
+        scripted = {
+            f"what is scripted in '{path}'"
+            for path, part in self.model.named_modules()
+            if isinstance(part, torch.jit.ScriptModule)
+        }
+        return Rewrites(found.count, found.missed | scripted)
 
     def bias_reader(self, calls: Sequence[LayerCall]) -> Callable[[Any], Mapping[Any, Tensor]]:
         xp = self.engine.xp

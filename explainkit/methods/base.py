@@ -118,6 +118,11 @@ class Method(ABC):
         return False
 
     @property
+    def compiled_as(self) -> "Method":
+        """The method without what only `drawn` looks at: programs are compiled for this."""
+        return self
+
+    @property
     def at_biases(self) -> bool:
         """Whether the method looks at what the layers add."""
         return False
@@ -199,6 +204,11 @@ class GradientMethod(Method):
     """
 
     counterfactual: bool = attrs.field(default=False, kw_only=True, validator=flag)
+
+    @property
+    def heading(self) -> str:
+        """The method's title, and whether it is turned round."""
+        return f"{self.title} (counterfactual)" if self.counterfactual else self.title
 
     def pull_back(self, subject: Subject, places: Sequence[Place]) -> PulledBack:
         """Pull the scores back to some places."""

@@ -228,8 +228,9 @@ class LayerCAM(GradientCAM):
     map_of = staticmethod(layercam_map)
 
 
-#: How far gradients of one channel may be apart, and a head from its linear form.
-_TOLERANCE = 1e-3
+#: How far gradients of one channel may be apart, and a head from its linear form: in single
+#: precision, and in half.
+_TOLERANCES = (1e-3, 3e-2)
 
 
 @attrs.frozen
@@ -265,7 +266,9 @@ class CAM(GradientCAM):
             # Of a layer turned round, a dense layer's score is turned round, too.
             mirrored = again.run_on({tap.place: -pulled.activations[tap.place]})
             change = (engine.widen(pulled.scores) - engine.widen(mirrored)) / 2
-            fits = _tells_of_head(xp, activations, gradients, self._signed(change))
+            is_half = pulled.activations[tap.place].dtype != activations.dtype
+            parts = (activations, gradients, self._signed(change))
+            fits = _tells_of_head(xp, *parts, _TOLERANCES[is_half])
             maps.append(self.map_of(xp, activations, gradients) * fits)
         return Mapped(pulled.scores, pulled.kept, self.fused(subject, maps))
 
@@ -273,7 +276,9 @@ class CAM(GradientCAM):
         return -change if self.counterfactual else change
 
 
-def _tells_of_head(xp: Any, activations: Tensor, gradients: Tensor, change: Tensor) -> Tensor:
+def _tells_of_head(
+    xp: Any, activations: Tensor, gradients: Tensor, change: Tensor, tolerance: float
+) -> Tensor:
     """Give 1 where a score is made of the channels' means by weights, and NaN elsewhere.
 
     Then the gradient is the same in all cells of a channel, and accounts for all of
@@ -288,11 +293,9 @@ def _tells_of_head(xp: Any, activations: Tensor, gradients: Tensor, change: Tens
     inside = (*cells, len(gradients.shape) - 1)
     even = xp.mean(gradients, axis=cells, keepdims=True) + xp.zeros_like(gradients)
     spread = xp.sum(xp.abs(gradients - even), axis=inside)
-    uneven = spread > _TOLERANCE * xp.sum(xp.abs(gradients), axis=inside)
+    uneven = spread > tolerance * xp.sum(xp.abs(gradients), axis=inside)
     parts = hirescam_map(xp, activations, gradients)
     total = xp.sum(parts, axis=cells)
-    bent = xp.abs(total - change) > _TOLERANCE * (
-        xp.sum(xp.abs(parts), axis=cells) + xp.abs(change)
-    )
+    bent = xp.abs(total - change) > tolerance * (xp.sum(xp.abs(parts), axis=cells) + xp.abs(change))
     fits = xp.where(uneven | bent, xp.zeros_like(change) / 0.0, xp.ones_like(change))
     return fits[(..., *[None] * len(cells))]

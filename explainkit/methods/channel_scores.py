@@ -9,8 +9,14 @@ import attrs
 import numpy as np
 
 from explainkit.engines.base import Tensor
-from explainkit.methods.base import Canvas, Cost, LayerMethod, Mapped
-from explainkit.methods.baselines import Baseline, baseline_field, baseline_of, drawn_baseline
+from explainkit.methods.base import Canvas, Cost, LayerMethod, Mapped, Method
+from explainkit.methods.baselines import (
+    Baseline,
+    baseline_field,
+    baseline_of,
+    drawn_baseline,
+    undrawn,
+)
 from explainkit.methods.options import whole_number
 from explainkit.methods.resampling import resize
 from explainkit.methods.subject import Subject, TapPoint
@@ -161,7 +167,8 @@ class ChannelScoring(LayerMethod):
         axes = list(range(len(activations.shape) - 1))
         channels = xp.take(xp.transpose(activations[0], [axes[-1], *axes[:-1]]), chosen, axis=0)
         one = Ablation(subject, tap, output[None], channels, chosen, scores[None])
-        return xp.einsum("nkc,c...->nk...", self.weights(one, drawn), channels)[0]
+        weights = xp.astype(self.weights(one, drawn), channels.dtype)
+        return xp.einsum("nkc,c...->nk...", weights, channels)[0]
 
     @staticmethod
     def tried(one: Ablation, score: Callable[[Tensor], Tensor]) -> Tensor:
@@ -210,6 +217,11 @@ class ScoreCAM(ChannelScoring):
         """The picture is seen through masks."""
         return True
 
+    @property
+    def compiled_as(self) -> Method:
+        """Whatever the picture that is the baseline."""
+        return attrs.evolve(self, baseline=undrawn(self.baseline))
+
     def drawn(self, canvas: Canvas, batch_size: int) -> Any:  # noqa: ARG002
         """Give the baseline."""
         return drawn_baseline(self.baseline, canvas.shape)
@@ -217,6 +229,7 @@ class ScoreCAM(ChannelScoring):
     def weights(self, one: Ablation, drawn: Any) -> Tensor:
         """Weigh the channels by what the picture scores that is seen through them."""
         engine, xp = one.subject.engine, one.subject.engine.xp
+        one.subject.check_axes(one.tap)
         pixels = one.subject.pixels
         hidden = baseline_of(xp, self.baseline, drawn, pixels)
         sizes = [int(size) for size in pixels.shape[1:-1]]
@@ -235,7 +248,8 @@ class ScoreCAM(ChannelScoring):
 class AblationCAM(ChannelScoring):
     """Ablation-CAM: the channels without which the score drops.
 
-    Only what is behind the layer runs again.
+    Only what is behind the layer runs again; on PyTorch all of the model does where
+    something between its modules writes into what they gave.
 
     Parameters
     ----------

@@ -7,8 +7,14 @@ import attrs
 import numpy as np
 
 from explainkit.engines.base import Tensor
-from explainkit.methods.base import Canvas, Cost, GradientMethod, Mapped
-from explainkit.methods.baselines import Baseline, baseline_field, baseline_of, drawn_baseline
+from explainkit.methods.base import Canvas, Cost, GradientMethod, Mapped, Method
+from explainkit.methods.baselines import (
+    Baseline,
+    baseline_field,
+    baseline_of,
+    drawn_baseline,
+    undrawn,
+)
 from explainkit.methods.gradients import Channels, channels_field, pixel_gradients, together
 from explainkit.methods.options import whole_number
 from explainkit.methods.subject import Subject
@@ -55,6 +61,11 @@ class IntegratedGradients(GradientMethod):
     def varies(self) -> bool:
         """The model is asked about variants."""
         return True
+
+    @property
+    def compiled_as(self) -> Method:
+        """Whatever the picture that is the baseline."""
+        return attrs.evolve(self, baseline=undrawn(self.baseline))
 
     def drawn(self, canvas: Canvas, batch_size: int) -> Any:
         """Give the points of the path, with their weights, and the baseline."""

@@ -9,7 +9,13 @@ import numpy as np
 
 from explainkit.engines.base import Tensor
 from explainkit.methods.base import Canvas, Cost, Mapped, Method
-from explainkit.methods.baselines import Baseline, baseline_field, baseline_of, drawn_baseline
+from explainkit.methods.baselines import (
+    Baseline,
+    baseline_field,
+    baseline_of,
+    drawn_baseline,
+    undrawn,
+)
 from explainkit.methods.noise import seed_field
 from explainkit.methods.options import share, whole_number
 from explainkit.methods.subject import Subject
@@ -159,6 +165,11 @@ class Occlusion(Method):
         """The model is asked about variants."""
         return True
 
+    @property
+    def compiled_as(self) -> Method:
+        """Whatever the picture that is the baseline."""
+        return attrs.evolve(self, baseline=undrawn(self.baseline))
+
     def drawn(self, canvas: Canvas, batch_size: int) -> Any:
         """Draw the patches along each axis, and give the baseline."""
         along = crossed([self._along(size) for size in canvas.shape[:-1]])
@@ -246,6 +257,11 @@ class RISE(Method):
     def varies(self) -> bool:
         """The model is asked about variants."""
         return True
+
+    @property
+    def compiled_as(self) -> Method:
+        """Whatever the picture that is the baseline, and the seed."""
+        return attrs.evolve(self, baseline=undrawn(self.baseline), seed=0)
 
     def drawn(self, canvas: Canvas, batch_size: int) -> Any:
         """Draw the masks, each shifted by itself, and give the baseline."""

@@ -106,6 +106,8 @@ class GuidedGradCAM(GradientMethod, LayerMethod):
     def maps(self, subject: Subject, drawn: Any) -> Mapped:
         """Map each score."""
         xp = subject.engine.xp
+        for tap in subject.taps:
+            subject.check_axes(tap)
         coarse = GradCAM(counterfactual=self.counterfactual, fusion=self.fusion)
         found = coarse.maps(subject, drawn)
         _, gradients = pixel_gradients(self, subject.of(found.kept.columns))

@@ -146,6 +146,15 @@ class Subject:
         parts[self.point.position] = image
         return self.structure.whole(self.docs, parts)
 
+    def check_axes(self, tap: TapPoint) -> None:
+        """Raise an error for a layer whose maps cannot be laid over the picture."""
+        axes, wanted = len(tap.form.sizes), len(self.point.form.sizes)
+        if tap.form.sizes and axes != wanted:
+            raise ValueError(
+                f"the maps of the layer have {axes} axes, and the picture has {wanted}: the one "
+                "cannot be laid over the other; give another layer"
+            )
+
     # What is asked
 
     def look(self, places: Collection[Place] = ()) -> PulledBack:

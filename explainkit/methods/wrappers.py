@@ -71,6 +71,11 @@ class Wrapper(Method):
         return True
 
     @property
+    def compiled_as(self) -> Method:
+        """With the inner method as it is compiled."""
+        return attrs.evolve(self, inner=self.inner.compiled_as)
+
+    @property
     def at_biases(self) -> bool:
         """As the inner method."""
         return self.inner.at_biases
@@ -115,6 +120,11 @@ class Smooth(Wrapper):
     samples: int = samples_field(25)
     noise: float = noise_field()
     seed: int = seed_field()
+
+    @property
+    def compiled_as(self) -> Method:
+        """Whatever the seed."""
+        return attrs.evolve(self, inner=self.inner.compiled_as, seed=0)
 
     def drawn(self, canvas: Canvas, batch_size: int) -> Any:
         """Draw the noise, and what the inner method needs."""
@@ -239,6 +249,11 @@ class TestTimeAugmentation(Wrapper):
 
     def _map_of_one(self, one: Subject, drawn: Any) -> Tensor:
         xp, pixels = one.engine.xp, one.pixels
+        if set(self.scales) != {1.0} and any(tap.form.extra_tokens is not None for tap in one.taps):
+            raise ValueError(
+                "the layer gives tokens, whose grid is known for the picture's own size only; "
+                "give scales=(1.0,)"
+            )
         found: list[Tensor] = []
         for scale, inside in zip(self.scales, drawn, strict=True):
             sizes = self._scaled([int(size) for size in pixels.shape[1:]], scale)[:-1]
