@@ -74,20 +74,26 @@ class Observation(ABC):
             known = self._memory.output_of(place, self._applications)
             if known is not None:
                 return known
+            self._memory.begin()
         self._around.append(path)
         try:
             entered = self._enter(layer, place) if path else layer
             output = original(entered, *args, **kwargs)
         finally:
             self._around.pop()
-        return self.visit(layer, path, output) if path else output
+        if not path:
+            return output
+        visited = self.visit(layer, path, output)
+        if self._memory is not None:
+            self._memory.end(place, output, self._applications)
+        return visited
 
     def visit(self, layer: Any, path: str, output: Any) -> Any:
         """Show the output of a layer to the visitor."""
         place = (path, self._applications[path])
         self._applications[path] += 1
         if self._memory is not None:
-            self._memory.note(place, output, self._applications)
+            self._memory.reach(place)
         return self._visit(Call(layer, place, output))
 
 

@@ -16,17 +16,42 @@ from explainkit.engines.base import Place
 from explainkit.engines.nested import leaves, mapped
 
 
-@attrs.frozen
+@attrs.define
 class _Kept:
-    """What a call returned, and how often each layer had been applied by then."""
+    """What a call returned.
+
+    Attributes
+    ----------
+    output, early
+        As it is now, and as it was when it was returned: others may write into it.
+    applications
+        How often each layer had been applied by then.
+    writings
+        How often its tensors had been written into when somebody last looked.
+    by_calls, between_calls
+        Whether that was done by calls that are kept, too, or by what runs between them.
+    """
 
     output: Any
+    early: Any
     applications: Counter[str]
+    writings: list[int]
+    by_calls: bool = False
+    between_calls: bool = False
+
+    def was_written_to(self) -> bool:
+        """Tell whether its tensors were written into since somebody last looked."""
+        before, self.writings = self.writings, _writings(self.output)
+        return before != self.writings
 
 
 @attrs.define(eq=False)
 class Memory:
     """The outputs of the calls that end before a place is reached.
+
+    A call that is kept is not run again, and nor is what it wrote into others' outputs:
+    these are kept as they are afterwards. What runs between such calls does run again, and
+    writes again: that is given what it had been given.
 
     Attributes
     ----------
@@ -39,16 +64,44 @@ class Memory:
     count: int = 1
     _kept: dict[Place, _Kept] = attrs.field(factory=dict, init=False)
     _notes: bool = attrs.field(default=True, init=False)
+    #: For each call that has begun: what was kept then, and written into between calls.
+    _begun: list[dict[Place, bool]] = attrs.field(factory=list, init=False)
 
-    def note(self, place: Place, output: Any, applications: Counter[str]) -> None:
-        """Keep what a call returned, in the run on two copies of the document that goes first."""
-        if self._notes and place != self.place:
-            # What has not a row for each copy is something else than the document's.
-            if _is_plain(output) and all(map(_is_twice_the_same, leaves(output))):
-                of_one = mapped(lambda tensor: tensor[:1], output)
-                self._kept[place] = _Kept(of_one, Counter(applications))
-        else:
+    def begin(self) -> None:
+        """Note that a call begins, in the run on two copies of the document that goes first."""
+        if self._notes:
+            self._look_for_writings()
+            self._begun.append({place: one.between_calls for place, one in self._kept.items()})
+
+    def reach(self, place: Place) -> None:
+        """Note that the run has come to a place."""
+        if self._notes and place == self.place:
+            self._look_for_writings()
             self._notes = False
+            # Of what both have written into, nobody can tell what it should be.
+            if any(one.by_calls and one.between_calls for one in self._kept.values()):
+                self._kept.clear()
+
+    def end(self, place: Place, output: Any, applications: Counter[str]) -> None:
+        """Keep what a call returned, in the place of what the calls in it did."""
+        if not self._notes:
+            return
+        before = self._begun.pop()
+        # What has not a row for each copy is something else than the document's.
+        if not _is_plain(output) or not all(map(_is_twice_the_same, leaves(output))):
+            return
+        for inside in self._kept.keys() - before.keys():
+            del self._kept[inside]
+        for other, one in self._kept.items():
+            one.by_calls |= one.was_written_to() or one.between_calls != before[other]
+            one.between_calls = before[other]
+        of_one = mapped(lambda tensor: tensor[:1], output)
+        early = mapped(lambda tensor: tensor.clone(), of_one)
+        self._kept[place] = _Kept(of_one, early, Counter(applications), _writings(of_one))
+
+    def _look_for_writings(self) -> None:
+        for one in self._kept.values():
+            one.between_calls |= one.was_written_to()
 
     def output_of(self, place: Place, applications: Counter[str]) -> Any:
         """Give what a call returned, for each copy of the document; None if it must run."""
@@ -57,8 +110,13 @@ class Memory:
             return None
         applications.clear()
         applications.update(kept.applications)
-        # Copies that take no room. Who writes into them is stopped by an error.
-        return mapped(lambda tensor: tensor.expand(self.count, *tensor.shape[1:]), kept.output)
+
+        def copied(tensor: Any) -> Any:
+            # Copies that take no room, but where somebody will write into them.
+            copies = tensor.expand(self.count, *tensor.shape[1:])
+            return copies.clone() if kept.between_calls else copies
+
+        return mapped(copied, kept.early if kept.between_calls else kept.output)
 
     def forget(self) -> None:
         """Have all calls run."""
@@ -124,3 +182,7 @@ def _is_plain(output: Any) -> bool:
 def _is_twice_the_same(value: Any) -> bool:
     shape = tuple(getattr(value, "shape", ()))
     return shape[:1] == (2,) and bool((value[0] == value[1]).all())
+
+
+def _writings(output: Any) -> list[int]:
+    return [tensor._version for tensor in leaves(output)]  # noqa: SLF001 - no public way

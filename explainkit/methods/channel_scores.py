@@ -248,8 +248,7 @@ class ScoreCAM(ChannelScoring):
 class AblationCAM(ChannelScoring):
     """Ablation-CAM: the channels without which the score drops.
 
-    Only what is behind the layer runs again; on PyTorch all of the model does where
-    something between its modules writes into what they gave.
+    Only what is behind the layer runs again.
 
     Parameters
     ----------
