@@ -593,7 +593,7 @@ def written_into(*parts):
 @pytest.mark.parametrize(
     ("parts", "layer"),
     [
-        ((Residual, Residual), "2"),
+        ((Residual, Residual), None),
         ((Residual, Residual), "2.norm"),
         ((Residual, Residual), "1.two"),
         ((Merging,), "1.tap"),
