@@ -64,7 +64,7 @@ def test_nor_are_they_where_they_come_first(shape):
         lambda: keras.layers.Rescaling(2.0, offset=[0.5, 0.0, -1.0]),
         lambda: keras.layers.Rescaling(2.0, offset=np.float32(3)),
         lambda: keras.layers.Normalization(mean=[1.0, 2.0, 3.0], variance=[1.0, 4.0, 0.25]),
-        lambda: keras.layers.Normalization(mean=1.0, variance=4.0, invert=True),
+        lambda: keras.layers.Normalization(mean=[1.0] * 3, variance=[4.0] * 3, invert=True),
     ],
     ids=["offsets", "numpy offset", "normalization", "inverted"],
 )
