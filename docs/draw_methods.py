@@ -70,13 +70,17 @@ def _file_of(name: str) -> str:
 
 def table() -> str:
     """Write a row for each method."""
-    rows = ["| | `method=` | map | passes | source |", "| --- | --- | --- | --- | --- |"]
+    # What may not be broken keeps the column of pictures from shrinking to nothing.
+    rows = ["| one&nbsp;scene,&nbsp;explained | method |", "| --- | --- |"]
     for name, method in METHODS.items():
         picture = f"![{method.title}](images/methods/{_file_of(name)}.png)"
-        passes = f"forward: {method.cost.forward}<br>backward: {method.cost.backward}"
-        quoted = f'"{name}"'
-        what = f"**{method.title}**<br>{method.formula}"
-        rows.append(f"| {picture} | `{quoted}` | {what} | {passes} | {method.source} |")
+        lines = (
+            f'**{method.title}**: `method="{name}"`',
+            method.formula,
+            f"forward passes: {method.cost.forward}; backward passes: {method.cost.backward}",
+            method.source,
+        )
+        rows.append(f"| {picture} | {'<br>'.join(lines)} |")
     return "\n".join(rows)
 
 
