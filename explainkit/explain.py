@@ -5,12 +5,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial, singledispatch
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from typing import Any
 
 import attrs
 
-from explainkit.explanation import Explanation, warn
+from explainkit import plug_ins
+from explainkit.explanation import Explanation
 from explainkit.failures import FAILURES, OnError, check_on_error, naming_doc, recorded
 
 #: The entry points by which other distributions bring their estimators.
@@ -229,20 +230,14 @@ def _register_plug_ins() -> None:
     with _registering:
         if not _plug_ins_loaded:
             for entry_point in entry_points(group=ENTRY_POINTS):
-                _load(entry_point)
+                plug_ins.load(entry_point, _call)
             _plug_ins_loaded = True
 
 
-def _load(entry_point: EntryPoint) -> None:
-    try:
-        register = entry_point.load()
-        if callable(register):
-            register()
-    except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
-        warn(
-            f"the plug-in {entry_point.name!r} ({entry_point.value}) cannot be loaded: "
-            f"{type(error).__name__}: {error}"
-        )
+def _call(register: Any) -> None:
+    # A module registers as it is imported; a function does so when it is called.
+    if callable(register):
+        register()
 
 
 def _unsupported(estimator: Any) -> str:

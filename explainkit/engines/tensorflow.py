@@ -60,7 +60,6 @@ _NAMESPACE = SimpleNamespace(
     ones_like=tf.ones_like,
     repeat=tf.repeat,
     reshape=tf.reshape,
-    sign=tf.sign,
     sqrt=tf.sqrt,
     stack=tf.stack,
     sum=tf.reduce_sum,

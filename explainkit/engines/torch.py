@@ -78,7 +78,6 @@ _NAMESPACE = SimpleNamespace(
     ones_like=torch.ones_like,
     repeat=lambda tensor, count, axis: torch.repeat_interleave(tensor, count, dim=axis),
     reshape=torch.reshape,
-    sign=torch.sign,
     sqrt=torch.sqrt,
     stack=lambda tensors, axis: torch.stack(tuple(tensors), dim=axis),
     sum=_sum,

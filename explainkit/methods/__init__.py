@@ -2,12 +2,13 @@
 
 import threading
 from collections.abc import Iterable, Mapping
-from importlib.metadata import EntryPoint, entry_points
+from functools import partial
+from importlib.metadata import entry_points
 from typing import Any
 
 import attrs
 
-from explainkit.explanation import warn
+from explainkit import plug_ins
 from explainkit.methods.base import Method
 from explainkit.methods.cam import CAM, GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM, XGradCAM
 from explainkit.methods.channel_scores import AblationCAM, ScoreCAM
@@ -60,26 +61,18 @@ def known_methods() -> dict[str, type[Method]]:
         if _plugged_in is None:
             # A plug-in may ask for other methods while it is loaded.
             _plugged_in = {}
-            found = filter(None, map(_load, entry_points(group=ENTRY_POINTS)))
-            _plugged_in.update({method.name: method for method in found})
+            for entry_point in entry_points(group=ENTRY_POINTS):
+                plug_ins.load(entry_point, partial(_plug_in, _plugged_in))
     # Ours go first: a plug-in cannot change what a name means.
     return {**_plugged_in, **METHODS}
 
 
-def _load(entry_point: EntryPoint) -> type[Method] | None:
-    try:
-        method = entry_point.load()
-        if not (isinstance(method, type) and issubclass(method, Method)):
-            raise TypeError(f"it is a {type(method).__name__}, not a class of explainkit's Method")
-        if not isinstance(getattr(method, "name", None), str):
-            raise TypeError("the class has no name")
-    except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
-        warn(
-            f"the plug-in {entry_point.name!r} ({entry_point.value}) cannot be loaded: "
-            f"{type(error).__name__}: {error}"
-        )
-        return None
-    return method
+def _plug_in(found: dict[str, type[Method]], method: Any) -> None:
+    if not (isinstance(method, type) and issubclass(method, Method)):
+        raise TypeError(f"it is a {type(method).__name__}, not a class of explainkit's Method")
+    if not isinstance(getattr(method, "name", None), str):
+        raise TypeError("the class has no name")
+    found[method.name] = method
 
 
 def find_method(

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, ClassVar
 
@@ -280,6 +281,9 @@ class AblationCAM(ChannelScoring):
             repeated = one.subject.repeated(int(positions.shape[0]))
             return engine.widen(repeated.run_on({one.tap.place: one.output * without}))
 
-        with one.subject.reusing(one.subject.repeated(2).look, one.tap.place):
+        # Two copies tell what has a row for each; where one is all a batch holds, none are made.
+        several = one.subject.batch_size > 1
+        first_run = one.subject.repeated(2).look
+        with one.subject.reusing(first_run, one.tap.place) if several else nullcontext():
             found = self.tried(one, score)
         return ablationcam_weights(xp, found, one.scores)

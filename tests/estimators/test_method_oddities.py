@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from explainkit import ExplanationWarning, explain_prediction, tta
+from explainkit import ExplanationWarning, explain_prediction, smooth, tta
 from explainkit.estimators import base
 from explainkit.methods import METHODS
 
@@ -217,3 +217,34 @@ def test_all_methods_take_a_single_channel():
             warnings.simplefilter("ignore", ExplanationWarning)
             [found] = explain_prediction(model, DOC[..., :1], method=name).targets
         assert found.map.shape in {(8, 10), (6, 8)}
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+@pytest.mark.parametrize(
+    "method", [*METHODS, smooth("gradcam", samples=5), tta("gradients")], ids=str
+)
+def test_no_more_pass_at_once_than_a_batch_holds(method, batch_size):
+    torch = pytest.importorskip("torch")
+    model = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3),
+        torch.nn.ReLU(),
+        torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(),
+        torch.nn.Linear(4, 2),
+    )
+    doc = DOC.transpose(0, 3, 1, 2).copy()
+    options = {"samples": 5} if method in ("smoothgrad", "vargrad") else {}
+    options = {"masks": 5} if method == "rise" else options
+    explain_prediction(model, doc, method="gradcam", targets=0)  # looks at it first
+    rows = []
+    hooks = [
+        part.register_forward_pre_hook(lambda _, given: rows.append(len(given[0])))
+        for part in model
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExplanationWarning)
+        explain_prediction(model, doc, method=method, targets=0, batch_size=batch_size, **options)
+    assert rows
+    assert max(rows) <= batch_size
+    for hook in hooks:
+        hook.remove()
