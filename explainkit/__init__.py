@@ -11,12 +11,28 @@ from typing import TYPE_CHECKING, Any
 from explainkit.explanation import Explanation, ExplanationWarning, TargetExplanation, views
 
 if TYPE_CHECKING:
-    from explainkit import filters, formatters, inspection, methods, scenes
+    from explainkit import (
+        filters,
+        formatters,
+        inspection,
+        localization,
+        methods,
+        metrics,
+        scenes,
+        similarity,
+    )
     from explainkit.arrays import explain_arrays
     from explainkit.explain import explain_prediction, explain_predictions
-    from explainkit.formatters import expand_heatmap, format_as_image, heatmap_to_image
+    from explainkit.formatters import (
+        compare,
+        expand_heatmap,
+        format_as_image,
+        heatmap_to_image,
+        visualize,
+    )
     from explainkit.ipython import show_prediction
     from explainkit.methods import counterfactual, smooth, tta
+    from explainkit.metrics import evaluate
 
 __version__ = "0.1.0.dev0"
 
@@ -25,7 +41,9 @@ __all__ = [
     "ExplanationWarning",
     "TargetExplanation",
     "__version__",
+    "compare",
     "counterfactual",
+    "evaluate",
     "expand_heatmap",
     "explain_arrays",
     "explain_prediction",
@@ -35,11 +53,15 @@ __all__ = [
     "formatters",
     "heatmap_to_image",
     "inspection",
+    "localization",
     "methods",
+    "metrics",
     "scenes",
     "show_prediction",
+    "similarity",
     "smooth",
     "tta",
+    "visualize",
 ]
 
 _ARRAY_DOORS = (
@@ -51,7 +73,9 @@ _ARRAY_DOORS = (
 
 #: Where each name lives that is not loaded with the package.
 _HOMES = {
+    "compare": "explainkit.formatters",
     "counterfactual": "explainkit.methods",
+    "evaluate": "explainkit.metrics",
     "expand_heatmap": "explainkit.formatters",
     "explain_arrays": "explainkit.arrays",
     "explain_prediction": "explainkit.explain",
@@ -61,10 +85,14 @@ _HOMES = {
     "show_prediction": "explainkit.ipython",
     "smooth": "explainkit.methods",
     "tta": "explainkit.methods",
+    "visualize": "explainkit.formatters",
     # A function of arrays for each method.
     **dict.fromkeys(_ARRAY_DOORS, "explainkit.arrays"),
 }
-_MODULES = ("filters", "formatters", "inspection", "methods", "scenes")
+_MODULES = (
+    *("filters", "formatters", "inspection", "localization", "methods", "metrics", "scenes"),
+    "similarity",
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -79,7 +79,7 @@ def explain_arrays(
     _check_options(y, options)
     if y is not None:
         options["targets"] = _checked_targets(y)
-    arrays = _arrays_in(model, x)
+    arrays = arrays_in(model, x)
     docs = x if arrays else _docs_in(x)
     total = len(arrays[0]) if arrays else None
     found = explain_predictions(model, docs, method=method, batch_size=batch_size, **options)
@@ -109,7 +109,7 @@ def _check_options(y: Any, options: dict[str, Any]) -> None:
             )
 
 
-def _arrays_in(model: Any, x: Any) -> list[Any]:
+def arrays_in(model: Any, x: Any) -> list[Any]:
     """List the arrays that hold all documents, one for each input; none where x is batches."""
     if hasattr(x, "shape"):
         return [x]

@@ -71,6 +71,7 @@ def explain(
     colormap: options.Colormap = "viridis",
     resampling: options.Resampling = "lanczos",
     saturated: options.Saturated = 0.0,
+    boxes: options.Boxes = False,
     as_json: options.Json = False,
 ) -> None:
     """Draw over pictures what in them made a model say what it says.
@@ -92,7 +93,7 @@ def explain(
             Method(method, method_options or (), counterfactual, smooth, tta),
             *(target or (), top, layer or (), labels, logits),
         ),
-        Drawing(alpha_limit, colormap, resampling, saturated),
+        Drawing(alpha_limit, colormap, resampling, saturated, boxes),
     )
     if as_json:
         print_json(records)

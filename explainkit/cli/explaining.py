@@ -41,6 +41,7 @@ class Drawing:
     colormap: str = "viridis"
     resampling: str = "lanczos"
     saturated: float = 0.0
+    boxes: bool = False
 
 
 def explain_files(
@@ -166,4 +167,5 @@ def _draw(expl: Explanation, drawing: Drawing) -> Image.Image:
         drawing.alpha_limit,
         target=0 if len(expl.targets) == 1 else None,
         saturated=drawing.saturated,
+        boxes=drawing.boxes,
     )

@@ -96,6 +96,9 @@ Resampling = Annotated[
 Saturated = Annotated[
     float, typer.Option(help="The share of the strongest cells drawn at full strength, below 1.")
 ]
+Boxes = Annotated[
+    bool, typer.Option("--boxes", help="Draw a box around the largest hot part of each heatmap.")
+]
 
 # The demo
 DemoOutput = Annotated[Path, typer.Option("-o", "--output", help="The picture to write.")]

@@ -158,6 +158,10 @@ class TensorFlowEngine(Engine):
     errors = (tf.errors.OpError,)
     xp = _NAMESPACE
 
+    def __init__(self, substitutes: Sequence[tuple[tf.Variable, tf.Variable]] = ()) -> None:
+        """Have compiled programs read some variables in the place of others."""
+        self._substitutes = substitutes
+
     def trace(self, program: Callable[..., Any], state: Any, *arguments: Any) -> Any:
         said: list[Any] = []
 
@@ -175,6 +179,10 @@ class TensorFlowEngine(Engine):
         specs = tf.nest.map_structure(_open_spec, arguments)
         compiled = _traced(program, tf.nest.map_structure(_spec, state), *specs)
         written = _variables_written(compiled.graph)
+        if self._substitutes:
+            handles = {id(one.handle): other.handle for one, other in self._substitutes}
+            captured = [handles.get(id(one), one) for one in compiled.captured_inputs]
+            compiled.set_external_captures(captured)
 
         def run(*arrays: Any) -> Any:
             # Somebody's tape is paused in here.

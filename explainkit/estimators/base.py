@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from explainkit.engines.base import Engine, Place, ReluRule, Rewrites, Tap, Tensor
 from explainkit.engines.cache import WeakCache
@@ -36,6 +37,11 @@ class Explainer(ABC):
     name: str
     #: The estimator itself.
     model: Any
+
+    @property
+    def owner(self) -> Any:
+        """That with which what was traced and compiled is kept, and dropped."""
+        return self.model
 
     @abstractmethod
     def inputs(self) -> Inputs:
@@ -88,6 +94,21 @@ class Explainer(ABC):
         The function must not keep the model alive.
         """
         return lambda docs: docs
+
+    @abstractmethod
+    def detached(self) -> "Explainer":
+        """See the same estimator with weights of its own, which may be changed.
+
+        Whatever is done to them, the estimator keeps its own.
+        """
+
+    @abstractmethod
+    def weights_of(self, layer: Any) -> dict[Hashable, NDArray[Any]]:
+        """Give the numbers that a layer, and the layers in it, have learnt, by keys."""
+
+    def reweigh(self, weights: Mapping[Hashable, NDArray[Any]]) -> None:  # noqa: ARG002
+        """Change some weights of an estimator that is `detached`."""
+        raise TypeError(f"the weights of model '{self.name}' are its own")
 
     def adds(self, call: LayerCall) -> bool:  # noqa: ARG002
         """Tell whether a layer adds something to its output, such as a bias."""
@@ -152,12 +173,12 @@ class Explainer(ABC):
     def anatomy(self, docs: Any) -> Anatomy:
         """Look at the model, once for each structure and size of document."""
         key = ("anatomy", self.fingerprint(), signature(docs))
-        return cache.get(self.model, key, lambda: self.trace(docs))
+        return cache.get(self.owner, key, lambda: self.trace(docs))
 
     def relus(self, docs: Any, anatomy: Anatomy, rule: ReluRule) -> Rewrites:
         """Look for the model's relus, as far as their gradients can be rewritten."""
         key = ("relus", anatomy, rule)
-        return cache.get(self.model, key, lambda: self._relus(closed_like(docs), rule))
+        return cache.get(self.owner, key, lambda: self._relus(closed_like(docs), rule))
 
     def _relus(self, docs: Any, rule: ReluRule) -> Rewrites:
         engine, run_model, settle = self.engine, self.runner(()), self.settler()
@@ -200,7 +221,7 @@ class Explainer(ABC):
         # Behind the last attention, often only the token of the class still matters.
         key = ("cells that matter", anatomy, outputs)
         try:
-            place = cache.get(self.model, key, lambda: self._last_that_matters(docs, outputs))
+            place = cache.get(self.owner, key, lambda: self._last_that_matters(docs, outputs))
         except NothingMattersError:
             # The model may yet learn: this is not kept.
             return leading[-1]

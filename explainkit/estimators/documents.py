@@ -217,7 +217,7 @@ class Inputs:
                 "np.asarray(picture)[np.newaxis], preprocessed as the model takes it"
             )
         try:
-            array = np.asarray(_on_the_host(doc) if hasattr(doc, "detach") else doc)
+            array = np.asarray(on_the_host(doc) if hasattr(doc, "detach") else doc)
         except (NotImplementedError, TypeError) as error:
             # TensorFlow and PyTorch say the former, JAX a TypeError of its own.
             if isinstance(error, TypeError) and "Tracer" not in type(error).__name__:
@@ -308,7 +308,7 @@ def _is_array(value: Any) -> bool:
     return hasattr(value, "__array__") and hasattr(value, "shape")
 
 
-def _on_the_host(tensor: Any) -> Any:
+def on_the_host(tensor: Any) -> Any:
     """Bring a tensor of PyTorch where numpy can read it."""
     tensor = tensor.detach().cpu()
     return tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor

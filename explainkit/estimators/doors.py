@@ -1,17 +1,25 @@
 """The doors for kinds of neural networks: from arguments to a question, from answers to records."""
 
+import hashlib
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any
 
 import attrs
+import numpy as np
+from numpy.typing import NDArray
 
+from explainkit.asking import Answered, ask, digest, pictures_in, redrawn, with_pictures
 from explainkit.estimators import exposing
 from explainkit.estimators.base import Explainer
 from explainkit.estimators.batches import BatchedExplainer
 from explainkit.estimators.biases import LayerBias, find_biases
+from explainkit.estimators.documents import arrays_of, rearranged
 from explainkit.estimators.explaining import explain
-from explainkit.estimators.questions import Question, resolve
+from explainkit.estimators.programs import ask as ask_program
+from explainkit.estimators.questions import Question, picture_among, resolve
+from explainkit.estimators.redrawing import Redrawn, redraw
 from explainkit.explain import explain_prediction, explain_predictions
 from explainkit.explanation import Explanation
 from explainkit.failures import OnError
@@ -49,6 +57,11 @@ def register(kind: type, explainer: Callable[[Any], Explainer]) -> None:
     layers_with_biases.register(kind, doors.layers_with_biases)
     check_layers.register(kind, doors.check_layers)
     outputs_of.register(kind, doors.outputs_of)
+    ask.register(kind, doors.ask)
+    pictures_in.register(kind, doors.pictures_in)
+    with_pictures.register(kind, doors.with_pictures)
+    redrawn.register(kind, doors.redrawn)
+    digest.register(kind, doors.digest)
 
 
 @attrs.frozen
@@ -161,6 +174,47 @@ class _Doors:
         checked = inputs.prepare(inputs.check_docs(docs))
         return exposing.outputs_of(explainer, checked, layers, batch_size)
 
+    def ask(
+        self, model: Any, docs: Any, method: Method, *, targets: Any = None, logits: bool = True
+    ) -> Answered:
+        explainer = self.explainer(model)
+        inputs = explainer.inputs()
+        checked = inputs.prepare(inputs.check_docs(docs))
+        count = len(arrays_of(checked)[0])
+        question = Question(method, targets=targets, logits=logits, batch_size=count)
+        answer = ask_program(explainer, checked, resolve(explainer, checked, question, count))
+        probas = answer.scores if answer.probas is None else answer.probas
+        return Answered(answer.scores, probas, answer.maps)
+
+    def pictures_in(self, model: Any, docs: Any) -> NDArray[Any]:
+        explainer = self.explainer(model)
+        checked = explainer.inputs().check_docs(docs)
+        point = picture_among(explainer, checked, ())
+        pictures = np.asarray(arrays_of(checked)[point.position])
+        return np.moveaxis(pictures, 1, -1) if point.form.channels_first else pictures
+
+    def with_pictures(self, model: Any, docs: Any, pictures: NDArray[Any]) -> Any:
+        explainer = self.explainer(model)
+        checked = explainer.inputs().check_docs(docs)
+        point, parts = picture_among(explainer, checked, ()), arrays_of(checked)
+        placed = np.moveaxis(pictures, -1, 1) if point.form.channels_first else pictures
+        parts[point.position] = placed
+        return rearranged(checked, parts)
+
+    def redrawn(
+        self, model: Any, docs: Any, *, stages: int | None = None, seed: int = 0
+    ) -> Iterator[Redrawn]:
+        explainer = self.explainer(model)
+        return redraw(explainer, explainer.inputs().check_docs(docs), stages, seed)
+
+    def digest(self, model: Any) -> str:
+        explainer = self.explainer(model)
+        found = hashlib.sha256(explainer.name.encode())
+        for weight in explainer.weights_of(explainer.model).values():
+            found.update(f"{weight.dtype}{weight.shape}".encode())
+            found.update(np.ascontiguousarray(weight).tobytes())
+        return found.hexdigest()[:16]
+
 
 #: The names that a misspelt argument may have meant.
 _ARGUMENTS = tuple(inspect.signature(_Doors.explain_predictions).parameters)[3:]
@@ -168,3 +222,6 @@ _ARGUMENTS = tuple(inspect.signature(_Doors.explain_predictions).parameters)[3:]
 
 def _example(explainer: Explainer, doc: Any) -> Any:
     return explainer.blank_docs() if doc is None else explainer.inputs().check_docs(doc, "doc")
+
+
+register(Redrawn, attrgetter("explainer"))

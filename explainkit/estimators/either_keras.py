@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import attrs
+from numpy.typing import NDArray
 
 from explainkit.engines.base import Engine, Tap, Tensor
 from explainkit.estimators.anatomy import Anatomy, anatomy_of
@@ -31,6 +32,9 @@ class KerasLikeExplainer(Explainer):
     biased: ClassVar[BiasedKinds]
     #: The record of a run.
     record: ClassVar[type[KerasLikeRecord]]
+
+    #: Where the model is detached: other values of its variables, by their identity.
+    instead: dict[Hashable, Any] | None = None
 
     def __init__(self, model: Any, engine: Engine) -> None:
         self.engine = engine
@@ -101,6 +105,27 @@ class KerasLikeExplainer(Explainer):
         if self.engine.reads_variables:
             return ()
         return tuple(variable.value for variable in self.model.variables)
+
+    @property
+    def owner(self) -> Any:
+        # Programs of a detached model are not those of the model.
+        return self.model if self.instead is None else self
+
+    def weights_of(self, layer: Any) -> dict[Hashable, NDArray[Any]]:
+        # What is frozen has been learnt, too, so that `trainable_variables` would not do.
+        own = ("_trainable_variables", "_trainable_weights")
+        found = {
+            id(one): one
+            for part in layer._flatten_layers()  # noqa: SLF001 - no public way
+            for name in own
+            for one in getattr(part, name, None) or ()
+        }
+        return {key: self.numbers(one) for key, one in found.items()}
+
+    @staticmethod
+    @abstractmethod
+    def numbers(variable: Any) -> NDArray[Any]:
+        """Give the value of a variable."""
 
     def runner(self, places: Collection[Any]) -> Callable[[Any, Any, Tap], Any]:
         observed = self.observed()

@@ -45,7 +45,7 @@ def outputs_of(
     state = explainer.state()
     key = ("outputs", anatomy, tuple(places), signature(docs))
     with explainer.asking():
-        run = cache.get(explainer.model, key, lambda: engine.compile(program, state, docs))
+        run = cache.get(explainer.owner, key, lambda: engine.compile(program, state, docs))
         found = [
             run(state, rows_of(docs, slice(start, start + batch_size)))
             for start in range(0, len(arrays_of(docs)[0]), batch_size)

@@ -1,9 +1,12 @@
 """A Keras 3 model, seen as what can be asked of it."""
 
 import importlib
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from explainkit.engines.base import Engine
 from explainkit.estimators.either_keras import KerasLikeExplainer
@@ -47,6 +50,29 @@ class KerasExplainer(KerasLikeExplainer):
 
     def __init__(self, model: keras.Model) -> None:
         super().__init__(model, engine_of_backend())
+
+    def state(self) -> Any:
+        if self.instead is None:
+            return super().state()
+        return tuple(self.instead[id(variable)] for variable in self.model.variables)
+
+    def detached(self) -> "KerasExplainer":
+        # A run begins with values for the variables, on every backend.
+        other = KerasExplainer(self.model)
+        other.instead = {id(one): keras.ops.copy(one.value) for one in self.model.variables}
+        return other
+
+    @staticmethod
+    def numbers(variable: Any) -> NDArray[Any]:
+        return np.asarray(keras.ops.convert_to_numpy(variable))
+
+    def reweigh(self, weights: Mapping[Hashable, NDArray[Any]]) -> None:
+        if self.instead is None:
+            return super().reweigh(weights)
+        for key, numbers in weights.items():
+            dtype = keras.backend.standardize_dtype(self.instead[key].dtype)
+            self.instead[key] = keras.ops.convert_to_tensor(numbers, dtype)
+        return None
 
     def observed(self) -> ObservedKerasModel:
         return ObservedKerasModel(self.model)

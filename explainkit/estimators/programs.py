@@ -30,7 +30,7 @@ def ask(explainer: Explainer, docs: Any, resolved: Resolved) -> Answer:
     """
     # What a layer adds to another output than those that are explained adds nothing here.
     key = ("unreachable biases", resolved.anatomy, resolved.form, resolved.chosen.outputs)
-    unreachable: set[Place] = cache.get(explainer.model, key, set)
+    unreachable: set[Place] = cache.get(explainer.owner, key, set)
     asked = resolved.without(unreachable) or resolved
     try:
         return _ask(explainer, docs, asked)
@@ -65,7 +65,7 @@ def _ask(explainer: Explainer, docs: Any, resolved: Resolved) -> Answer:
         return explainer.engine.compile(program, state, *arguments)
 
     with explainer.asking():
-        answers = cache.get(explainer.model, key, compiled)(state, *arguments)
+        answers = cache.get(explainer.owner, key, compiled)(state, *arguments)
     scores, maps, probas, columns = answers
     names = function_names(chosen.functions or (), scores, count)
     return Answer(scores, maps, probas, None if units is None else units[columns], space, names)

@@ -210,10 +210,32 @@ def _with_forms(explainer: Explainer, docs: Any, resolved: Resolved) -> tuple[La
 
 
 def _picture(explainer: Explainer, docs: Any, resolved: Resolved) -> PicturePoint:
-    """Find the input that is a picture: of those that the scores depend on, the first."""
-    method, anatomy = resolved.question.method, resolved.anatomy
+    """Find the picture that a method differentiates or changes."""
+    spelled = resolved.question.method.spelled
+    try:
+        picture = picture_among(explainer, docs, resolved.chosen.outputs)
+    except ValueError as error:
+        raise ValueError(f"method {spelled!r} explains pictures, and {error}") from None
+    dtype = np.dtype(str(arrays_of(docs)[picture.position].dtype))
+    if dtype.kind != "f":
+        raise ValueError(
+            f"method {spelled!r} changes the picture by fractions, and model "
+            f"'{explainer.name}' takes it as {dtype}; give docs of floats, or a method that is "
+            "built at a layer, such as 'gradcam'"
+        )
+    return picture
+
+
+def picture_among(explainer: Explainer, docs: Any, outputs: Collection[int]) -> PicturePoint:
+    """Find the input that is a picture: of those that the scores depend on, the first.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    anatomy, wanted = explainer.anatomy(docs), set(outputs)
     given: Sequence[Any] = arrays_of(docs)
-    wanted = set(resolved.chosen.outputs)
     leading = [
         i
         for i, flow in enumerate(anatomy.inputs)
@@ -222,18 +244,11 @@ def _picture(explainer: Explainer, docs: Any, resolved: Resolved) -> PicturePoin
     if not leading:
         shapes = ", ".join(str(tuple(one.shape[1:])) for one in given)
         raise ValueError(
-            f"method {method.spelled!r} explains pictures, and the score of model "
-            f"'{explainer.name}' depends on none: its inputs have the shapes {shapes} for each doc"
+            f"the score of model '{explainer.name}' depends on none: its inputs have the shapes "
+            f"{shapes} for each doc"
         )
     # Signals may stand beside a picture.
     position = max(leading, key=lambda i: (len(given[i].shape), -i))
-    dtype = np.dtype(str(given[position].dtype))
-    if dtype.kind != "f":
-        raise ValueError(
-            f"method {method.spelled!r} changes the picture by fractions, and model "
-            f"'{explainer.name}' takes it as {dtype}; give docs of floats, or a method that is "
-            "built at a layer, such as 'gradcam'"
-        )
     shape = tuple(given[position].shape[1:])
     first = are_first(shape, anatomy.channels_first)
     return PicturePoint(position, MapForm(shape[1:] if first else shape[:-1], first))

@@ -1,9 +1,12 @@
 """Keras 2 models at the doors."""
 
+from collections.abc import Hashable, Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
+from numpy.typing import NDArray
 
 from explainkit.engines.tensorflow import TensorFlowEngine
 from explainkit.estimators.doors import register
@@ -22,6 +25,25 @@ class TfKerasExplainer(KerasLikeExplainer):
 
     def __init__(self, model: tf_keras.Model) -> None:
         super().__init__(model, TensorFlowEngine())
+
+    def detached(self) -> "TfKerasExplainer":
+        # Keras 2 has no way to run a model on other values: the programs read other variables.
+        other = TfKerasExplainer(self.model)
+        substitutes = [(one, tf.Variable(one)) for one in self.model.variables]
+        other.instead = {id(one): substitute for one, substitute in substitutes}
+        other.engine = TensorFlowEngine(substitutes)
+        return other
+
+    @staticmethod
+    def numbers(variable: Any) -> NDArray[Any]:
+        return np.asarray(variable)
+
+    def reweigh(self, weights: Mapping[Hashable, NDArray[Any]]) -> None:
+        if self.instead is None:
+            return super().reweigh(weights)
+        for key, numbers in weights.items():
+            self.instead[key].assign(numbers)
+        return None
 
     def observed(self) -> ObservedTfKerasModel:
         return ObservedTfKerasModel(self.model)

@@ -1,5 +1,6 @@
 """A PyTorch module, seen as what can be asked of it."""
 
+import copy
 import inspect
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from itertools import chain
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 
 from explainkit.engines.base import ReluRule, Rewrites, Tap, Tensor
 from explainkit.engines.torch import TorchEngine
@@ -68,6 +70,26 @@ class TorchExplainer(Explainer):
 
     def state(self) -> Any:
         return ()
+
+    def detached(self) -> "TorchExplainer":
+        try:
+            return TorchExplainer(copy.deepcopy(self.model))
+        except (RuntimeError, TypeError) as error:
+            raise TypeError(
+                f"model '{self.name}' cannot be copied, so that its weights could be drawn anew "
+                f"without changing it: {error}"
+            ) from error
+
+    def weights_of(self, layer: Any) -> dict[Hashable, NDArray[Any]]:
+        return {
+            id(one): one.detach().to("cpu", torch.float32).numpy() for one in layer.parameters()
+        }
+
+    def reweigh(self, weights: Mapping[Hashable, NDArray[Any]]) -> None:
+        with torch.no_grad():
+            for one in self.model.parameters():
+                if id(one) in weights:
+                    one.copy_(torch.as_tensor(weights[id(one)]))
 
     @contextmanager
     def asking(self) -> Iterator[None]:

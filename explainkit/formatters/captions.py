@@ -1,4 +1,4 @@
-"""Several pictures side by side on a white sheet, each under its caption."""
+"""Several pictures in rows on a white sheet, each under its caption."""
 
 import bisect
 import math
@@ -44,45 +44,114 @@ def side_by_side(
 
     Parameters
     ----------
-    pictures : iterable of PIL.Image.Image
-        One for each caption. Where they are transparent, the white sheet shows.
-    captions : sequence of (str, str)
-        A name and its numbers for each picture. Lines too long for their panel end
-        in an ellipsis; line breaks become spaces, unprintable characters are left out.
-    size : tuple of (int, int)
-        The width and the height that all the pictures have.
+    pictures, captions, size
+        As for `in_rows`.
 
     Returns
     -------
     PIL.Image.Image
         In mode RGB. The letters grow with the pictures' width.
     """
+    return in_rows(pictures, captions, size, columns=len(captions))
+
+
+def in_rows(
+    pictures: Iterable[Image.Image],
+    captions: Sequence[Sequence[str]],
+    size: tuple[int, int],
+    columns: int,
+    font: ImageFont.FreeTypeFont | None = None,
+) -> Image.Image:
+    """Set pictures in rows of equal panels, each under its lines of caption.
+
+    Parameters
+    ----------
+    pictures : iterable of PIL.Image.Image
+        One for each caption, none larger than a panel, in which it is centred. Where
+        they are transparent, the white sheet shows.
+    captions : sequence of sequences of str
+        The lines above each picture: a name, then its numbers. A row is as high as its
+        longest caption needs. Lines too long for their panel end in an ellipsis; line
+        breaks become spaces, unprintable characters are left out.
+    size : tuple of (int, int)
+        The width and the height of a panel in pixels. Panels are made wide enough
+        for words.
+    columns : int
+        So many panels stand in a row.
+    font : PIL.ImageFont.FreeTypeFont or None
+        The letters; by default those of `font_for` a panel of this width.
+
+    Returns
+    -------
+    PIL.Image.Image
+        In mode RGB.
+    """
     width, height = size
     panel = max(width, SMALLEST_PANEL)
-    font = _font(max(SMALLEST_FONT, panel // 22))
-    margin = round(font.size / 2)
-    line = sum(font.getmetrics())
-    caption_height = 2 * line + margin // 2
-    sheet = Image.new(
-        "RGB",
-        (len(captions) * (panel + margin) + margin, caption_height + height + 2 * margin),
-        PAPER,
-    )
+    font = font or font_for(panel)
+    margin = margin_of(font)
+    line = line_height(font)
+    rows = [captions[start : start + columns] for start in range(0, len(captions), columns)]
+    captions_at, pictures_at, bottom = [], [], 0
+    for row in rows:
+        lines = max(map(len, row))
+        # Free space, so that nobody takes the captions for those of the row above.
+        captions_at.append(bottom + margin // 2 + (line // 2 if lines and bottom else 0))
+        pictures_at.append(
+            captions_at[-1] + lines * line + (margin if lines else margin - margin // 2)
+        )
+        bottom = pictures_at[-1] + height
+    sheet = Image.new("RGB", (columns * (panel + margin) + margin, bottom + margin), PAPER)
     for index, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
-        left = margin + index * (panel + margin)
-        for row, (text, ink) in enumerate(zip(caption, (NAME_INK, SCORE_INK), strict=True)):
-            sheet.paste(_line(text, ink, (panel, line), font), (left, margin // 2 + row * line))
-        place = (left + (panel - width) // 2, margin + caption_height)
+        row_number, column = divmod(index, columns)
+        left = margin + column * (panel + margin)
+        for number, text in enumerate(caption):
+            tile = text_tile(text, SCORE_INK if number else NAME_INK, (panel, line), font)
+            sheet.paste(tile, (left, captions_at[row_number] + number * line))
+        place = (
+            left + (panel - picture.width) // 2,
+            pictures_at[row_number] + (height - picture.height) // 2,
+        )
         sheet.paste(picture, place, mask=picture if picture.mode in ("LA", "RGBA") else None)
     return sheet
 
 
-def _line(text: str, ink: str, size: tuple[int, int], font: ImageFont.FreeTypeFont) -> Image.Image:
-    # On a tile of its own, so that letters with towers of accents cannot leave it.
-    tile = Image.new("RGB", size, PAPER)
-    shown = _shortened(_one_line(text), size[0], font)
-    ImageDraw.Draw(tile).text((size[0] / 2, 0), shown, fill=ink, font=font, anchor="ma")
+def font_for(width: int) -> ImageFont.FreeTypeFont:
+    """Choose letters for panels of so many pixels, never too small to read."""
+    import matplotlib as mpl
+
+    # Pillow brings no font of many alphabets; matplotlib, which brings the colours, does.
+    path = Path(mpl.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+    return ImageFont.truetype(path, max(SMALLEST_FONT, width // 22))
+
+
+def margin_of(font: ImageFont.FreeTypeFont) -> int:
+    """Give the free pixels around panels that have captions in these letters."""
+    return round(font.size / 2)
+
+
+def line_height(font: ImageFont.FreeTypeFont) -> int:
+    """Give the pixels from one line to the next."""
+    return sum(font.getmetrics())
+
+
+def text_tile(
+    text: str, ink: str, size: tuple[int, int], font: ImageFont.FreeTypeFont, paper: str = PAPER
+) -> Image.Image:
+    """Write a line in the middle of a tile of its own, shortened to fit.
+
+    On its own tile, letters with towers of accents cannot leave it.
+    """
+    tile = Image.new("RGB", size, paper)
+    shown = fitting_line(text, size[0], font)
+    top = (size[1] - line_height(font)) / 2
+    ImageDraw.Draw(tile).text((size[0] / 2, top), shown, fill=ink, font=font, anchor="ma")
     return tile
+
+
+def fitting_line(text: str, width: int, font: ImageFont.FreeTypeFont) -> str:
+    """Make one line of a text, printable and no wider than so many pixels."""
+    return _shortened(_one_line(text), width, font)
 
 
 def _one_line(text: str) -> str:
@@ -100,11 +169,3 @@ def _shortened(text: str, width: int, font: ImageFont.FreeTypeFont) -> str:
 
     lengths = range(1, min(len(text), LONGEST_LINE))
     return cut(bisect.bisect_right(lengths, width, key=lambda n: math.ceil(font.getlength(cut(n)))))
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    import matplotlib as mpl
-
-    # Pillow brings no font of many alphabets; matplotlib, which brings the colours, does.
-    path = Path(mpl.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
-    return ImageFont.truetype(path, size)

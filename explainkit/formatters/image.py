@@ -1,6 +1,7 @@
 """Explanations as pictures: the heatmap in colours over the picture it explains."""
 
 import io
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from explainkit.explanation import Explanation, TargetExplanation
+from explainkit.formatters.boxes import Boxes, as_drawn_boxes, boxes_of, draw_boxes
 from explainkit.formatters.captions import caption_of, side_by_side
 from explainkit.formatters.colormaps import Colormap, colour_table
+from explainkit.formatters.colour_mode import in_colour_mode
 from explainkit.formatters.options import (
     Positions,
     ResamplingFilter,
@@ -31,6 +34,7 @@ def format_as_image(
     alpha_limit: float = 0.65,
     target: Positions = 0,
     saturated: float = 0.0,
+    boxes: Boxes = False,
 ) -> Image.Image:
     """Draw the heatmap of a target, in colours, over the picture that was explained.
 
@@ -58,6 +62,10 @@ def format_as_image(
         The share of the heatmap's cells, the strongest, that are drawn at full strength, in
         [0, 1). Maps of gradients with respect to the picture have few cells that outshine
         all others: with 0.01 something is seen of these.
+    boxes : bool or iterable of Box
+        True to draw, for each target, the box that `explainkit.localization.find_box`
+        finds; a heatmap of zeros has none. Or the boxes to draw over every picture, such
+        as the truth: (left, top, right, bottom) in its pixels.
 
     Returns
     -------
@@ -65,8 +73,8 @@ def format_as_image(
         For one position, a picture of the size of ``expl.image``: RGBA where that
         has transparency, else RGB. The overlay lies over transparent pixels too, for
         the model may have looked there. Where the overlay is invisible everywhere
-        (``alpha_limit=0``, a heatmap of zeros), a copy of ``expl.image`` in its own
-        mode. For several positions, an RGB picture.
+        (``alpha_limit=0``, a heatmap of zeros) and no box is drawn, a copy of
+        ``expl.image`` in its own mode. For several positions, an RGB picture.
 
     Raises
     ------
@@ -96,14 +104,17 @@ def format_as_image(
     picture, targets = _what_to_draw(expl, target)
     resampling = as_resampling(resampling_filter)
     table = colour_table(colormap, as_alpha_limit(alpha_limit))
-    # Drawn one by one, so that no more than one large overlay is held at a time.
-    share = as_share(saturated)
-    heatmaps = (saturate(one.heatmap, share) for one in targets)
-    drawn = (_over(picture, _overlay(heat, picture, resampling, table)) for heat in heatmaps)
+    share, asked = as_share(saturated), as_drawn_boxes(boxes)
+
+    def draw(one: TargetExplanation) -> Image.Image:
+        overlay = _overlay(saturate(one.heatmap, share), picture, resampling, table)
+        return draw_boxes(_over(picture, overlay), boxes_of(one, picture.size, asked))
+
+    drawn = map(draw, targets)  # one by one: no more than one large overlay is held at a time
     if isinstance(target, int | np.integer):
         return next(drawn)
     captions = [caption_of(one) for one in targets]
-    return side_by_side(map(_in_colour_mode, drawn), captions, picture.size)
+    return side_by_side(map(in_colour_mode, drawn), captions, picture.size)
 
 
 def check_drawing(
@@ -111,6 +122,7 @@ def check_drawing(
     colormap: Colormap = "viridis",
     alpha_limit: float = 0.65,
     saturated: float = 0.0,
+    boxes: Boxes = False,
 ) -> None:
     """Raise what `format_as_image` would raise for these options, and draw nothing.
 
@@ -119,6 +131,8 @@ def check_drawing(
     as_resampling(resampling_filter)
     colour_table(colormap, as_alpha_limit(alpha_limit))
     as_share(saturated)
+    if not isinstance(boxes, Iterator):  # which can be read once only: when it is drawn
+        as_drawn_boxes(boxes)
 
 
 def format_as_png(expl: Explanation, *, target: Positions = None, **options: Any) -> bytes:
@@ -156,7 +170,7 @@ def format_as_png(expl: Explanation, *, target: Positions = None, **options: Any
     b'PNG'
     """
     file = io.BytesIO()
-    _in_colour_mode(format_as_image(expl, target=target, **options)).save(file, "PNG")
+    in_colour_mode(format_as_image(expl, target=target, **options)).save(file, "PNG")
     return file.getvalue()
 
 
@@ -295,24 +309,7 @@ def _overlay(
 def _over(picture: Image.Image, overlay: Image.Image) -> Image.Image:
     if overlay.getbbox() is None:  # no pixel that is not wholly transparent
         return picture.copy()
-    canvas = _in_colour_mode(picture)
+    canvas = in_colour_mode(picture)
     if canvas.mode == "RGBA":
         return Image.alpha_composite(canvas, overlay)
     return Image.composite(overlay, canvas, mask=overlay)
-
-
-def _in_colour_mode(picture: Image.Image) -> Image.Image:
-    """Convert a picture of any mode to RGBA if it has transparency, else to RGB."""
-    mode = "RGBA" if picture.has_transparency_data else "RGB"
-    if picture.mode == mode:
-        return picture
-    if picture.mode == "F" or picture.mode.startswith("I"):
-        # Nothing says how bright 1000 is: from black to white there is all that there is.
-        levels = np.asarray(picture, np.float64)
-        low, high = levels.min(), levels.max()
-        stretched = (levels - low) * (255 / (high - low) if high > low else 0)
-        return Image.fromarray(np.rint(stretched).astype(np.uint8)).convert("RGB")
-    canvas = picture.convert(mode)
-    if picture.mode in ("CMYK", "L", "LA"):
-        canvas.info.pop("icc_profile", None)  # it speaks of inks or greys that are gone
-    return canvas

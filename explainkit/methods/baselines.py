@@ -8,10 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explainkit.engines.base import Tensor
+from explainkit.methods.resampling import mix
 
-#: A number, each picture's mean colour, or a picture of its own: an array that can be
-#: broadcast to a picture, channels last.
-Baseline = float | Literal["mean"] | NDArray[Any]
+#: A number, each picture's mean colour, each picture blurred, or a picture of its own: an
+#: array that can be broadcast to a picture, channels last.
+Baseline = float | Literal["mean", "blur"] | NDArray[Any]
+
+#: The standard deviation of a blur, as a share of each axis: 11 of 224 pixels.
+BLUR = 1 / 20
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -20,12 +24,14 @@ def _same(one: Any, other: Any) -> bool:
 
 def _check(_method: Any, option: Any, value: Any) -> None:
     if isinstance(value, str):
-        if value != "mean":
-            raise ValueError(f'{option.name} is {value!r}; give a number, "mean" or an array')
+        if value not in ("mean", "blur"):
+            raise ValueError(
+                f'{option.name} is {value!r}; give a number, "mean", "blur" or an array'
+            )
         return
     if isinstance(value, bool) or not isinstance(value, int | float | np.number | np.ndarray):
         raise TypeError(
-            f'{option.name} is a {type(value).__name__}; give a number, "mean" or an array'
+            f'{option.name} is a {type(value).__name__}; give a number, "mean", "blur" or an array'
         )
     if np.asarray(value).dtype.kind not in "fiu" or not np.isfinite(value).all():
         raise ValueError(f"{option.name} holds what is no finite number")
@@ -82,7 +88,24 @@ def baseline_of(xp: Any, baseline: Baseline, drawn: Any, pixels: Tensor) -> Tens
     """
     if len(drawn):
         return xp.zeros_like(pixels) + xp.astype(drawn[0], pixels.dtype)
+    if baseline == "blur":
+        return blurred(xp, pixels)
     if isinstance(baseline, str):
         cells = tuple(range(1, len(pixels.shape) - 1))
         return xp.zeros_like(pixels) + xp.mean(pixels, axis=cells, keepdims=True)
     return xp.zeros_like(pixels) + float(baseline)
+
+
+def blurred(xp: Any, pixels: Tensor) -> Tensor:
+    """Blur pictures, shape (N, ..., C), so that no detail is left."""
+    for axis in range(1, len(pixels.shape) - 1):
+        pixels = mix(xp, pixels, axis, _gaussian_weights(int(pixels.shape[axis])))
+    return pixels
+
+
+def _gaussian_weights(size: int) -> NDArray[np.float32]:
+    cells = np.arange(size)
+    away = (cells[:, None] - cells) / max(1.0, BLUR * size)
+    weights = np.exp(-0.5 * away * away)
+    # Beyond the edge there is nothing to be mixed in.
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)

@@ -198,9 +198,9 @@ class ScoreCAM(ChannelScoring):
     max_channels : int, optional
         How many channels are tried, chosen for each document by itself: those that vary
         most over its cells. All of them where nothing is said.
-    baseline : float, "mean" or array
+    baseline : float, "mean", "blur" or array
         What hides the picture where a channel is not active: a number, each picture's mean
-        colour, or a picture.
+        colour, the picture blurred, or a picture.
     fusion : {"mean", "max"}
         How the maps of several layers are made one.
     """

@@ -40,9 +40,9 @@ class IntegratedGradients(GradientMethod):
     ----------
     steps : int
         How many gradients the path is made of.
-    baseline : float, "mean" or array
-        Where the path begins: a number for all pixels, each picture's mean colour, or a
-        picture, channels last.
+    baseline : float, "mean", "blur" or array
+        Where the path begins: a number for all pixels, each picture's mean colour, the
+        picture blurred, or a picture, channels last.
     channels, counterfactual
         As in `Gradients`.
     """

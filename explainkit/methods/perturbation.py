@@ -141,9 +141,9 @@ class Occlusion(Method):
         The sides of the patches in pixels; an eighth of the picture where nothing is said.
     stride : int, optional
         From one patch to the next, in pixels; half a patch where nothing is said.
-    baseline : float, "mean" or array
-        What hides a patch: a number for all pixels, each picture's mean colour, or a
-        picture, channels last.
+    baseline : float, "mean", "blur" or array
+        What hides a patch: a number for all pixels, each picture's mean colour, the picture
+        blurred, or a picture, channels last.
     """
 
     name: ClassVar[str] = "occlusion"
@@ -236,9 +236,9 @@ class RISE(Method):
         The share of the cells through which the picture is seen.
     seed : int
         Which masks are drawn: the same for each document and on each framework.
-    baseline : float, "mean" or array
-        What is seen elsewhere: a number for all pixels, each picture's mean colour, or a
-        picture, channels last.
+    baseline : float, "mean", "blur" or array
+        What is seen elsewhere: a number for all pixels, each picture's mean colour, the
+        picture blurred, or a picture, channels last.
     """
 
     name: ClassVar[str] = "rise"

@@ -70,11 +70,15 @@ def resize(
     weigh : callable
         Gives the weights, shape (new, old), for an axis.
     """
-    letters = "abcdefghijklm"[: len(maps.shape)]
     for axis, size in enumerate(sizes, start=leading):
-        if int(maps.shape[axis]) == size:
-            continue
-        weights = xp.asarray(weigh(int(maps.shape[axis]), size), dtype=maps.dtype)
-        made = letters.replace(letters[axis], "z")
-        maps = xp.einsum(f"z{letters[axis]},{letters}->{made}", weights, maps)
+        if int(maps.shape[axis]) != size:
+            maps = mix(xp, maps, axis, weigh(int(maps.shape[axis]), size))
     return maps
+
+
+def mix(xp: Any, maps: Tensor, axis: int, weights: NDArray[np.float32]) -> Tensor:
+    """Mix the cells of an axis by weights, shape (new, old)."""
+    letters = "abcdefghijklm"[: len(maps.shape)]
+    made = letters.replace(letters[axis], "z")
+    weights = xp.asarray(weights, dtype=maps.dtype)
+    return xp.einsum(f"z{letters[axis]},{letters}->{made}", weights, maps)

@@ -240,6 +240,9 @@ class Subject:
 
     def variants(self, pixels: Tensor) -> "Subject":
         """Ask about other pictures, shape (n, ..., C), in place of that of the only document."""
-        many = self.repeated(int(pixels.shape[0]))
+        return self.repeated(int(pixels.shape[0])).showing(pixels)
+
+    def showing(self, pixels: Tensor) -> "Subject":
+        """Ask about other pictures, shape (N, ..., C), one for each document."""
         image = self.point.form.unfold(self.engine.xp, pixels)
-        return attrs.evolve(many, docs=many._with_image(image))  # noqa: SLF001
+        return attrs.evolve(self, docs=self._with_image(image))

@@ -33,6 +33,16 @@ def test_several_targets_stand_side_by_side(run, photo, model_file, labels_file,
         assert picture.format == "JPEG"
 
 
+def test_boxes_are_drawn_where_they_are_asked_for(run, photo, model_file, tmp_path):
+    bare, boxed = tmp_path / "bare.png", tmp_path / "boxed.png"
+    for out, options in ((bare, ()), (boxed, ("--boxes",))):
+        result = run("explain", photo, "--model", model_file, "-o", out, *options)
+        assert result.exit_code == 0, result.stderr
+    with Image.open(bare) as one, Image.open(boxed) as other:
+        assert not (np.asarray(one) == (255, 251, 230)).all(axis=2).any()
+        assert (np.asarray(other) == (255, 251, 230)).all(axis=2).sum() >= 4
+
+
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"])
 def test_every_format_takes_transparent_pictures(run, make_photo, model_file, tmp_path, suffix):
     photo = make_photo(tmp_path / "photo.png", mode="RGBA")

@@ -1,0 +1,101 @@
+"""What is asked of estimators beside explanations: bare answers, and weights drawn anew."""
+
+from collections.abc import Iterator
+from functools import singledispatch
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from explainkit.explain import enter, find
+from explainkit.methods.base import Method
+
+
+@attrs.frozen(eq=False)
+class Answered:
+    """What a method found of N documents, as arrays.
+
+    Attributes
+    ----------
+    scores : ndarray, shape (N, K)
+        Of the targets: what explanations are of.
+    probas : ndarray, shape (N, K)
+        The model's own output for them: after its final activation, if it has one.
+    maps : ndarray, shape (N, K, ...)
+        What the method gives, whatever it is.
+    """
+
+    scores: NDArray[Any]
+    probas: NDArray[Any]
+    maps: NDArray[Any]
+
+
+@singledispatch
+def ask(
+    estimator: Any, docs: Any, method: Method, *, targets: Any = None, logits: bool = True
+) -> Answered:
+    """Ask an estimator by a method, and make no records of the answer.
+
+    Parameters
+    ----------
+    estimator
+        A model.
+    docs : array, shape (N, ...)
+        All of them pass through the model at once.
+    method : Method
+    targets, logits
+        As in `explainkit.explain_predictions`.
+    """
+    return enter(ask, estimator)(estimator, docs, method, targets=targets, logits=logits)  # type: ignore[no-any-return]
+
+
+@singledispatch
+def pictures_in(estimator: Any, docs: Any) -> NDArray[Any]:
+    """Give the pictures among documents, their channels last, shape (N, ..., C).
+
+    Of an estimator that says nothing of it, the documents are the pictures.
+    """
+    give = find(pictures_in, estimator)
+    return np.asarray(docs) if give is None else give(estimator, docs)
+
+
+@singledispatch
+def with_pictures(estimator: Any, docs: Any, pictures: NDArray[Any]) -> Any:
+    """Put other pictures, shape (N, ..., C), in the place of those among documents."""
+    put = find(with_pictures, estimator)
+    return pictures if put is None else put(estimator, docs, pictures)
+
+
+@singledispatch
+def redrawn(
+    estimator: Any, docs: Any, *, stages: int | None = None, seed: int = 0
+) -> Iterator[Any]:
+    """Draw an estimator's weights anew, layer by layer from its output; it keeps its own.
+
+    Parameters
+    ----------
+    estimator
+        A model.
+    docs : array, shape (N, ...)
+        Documents, for models that do not say what they take.
+    stages : int, optional
+        In how many steps; None for one for each layer.
+    seed : int
+
+    Returns
+    -------
+    iterator of estimators
+        After each step, to be explained. It is one object: the next step changes it.
+    """
+    return enter(redrawn, estimator)(estimator, docs, stages=stages, seed=seed)  # type: ignore[no-any-return]
+
+
+@singledispatch
+def digest(estimator: Any) -> str:
+    """Tell one set of weights from another, by a short text; empty where nobody can.
+
+    Two estimators of one digest give one answer, as far as their weights go.
+    """
+    tell = find(digest, estimator)
+    return "" if tell is None else tell(estimator)

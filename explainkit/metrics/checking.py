@@ -1,0 +1,84 @@
+"""Checks of maps and masks, and the errors for those that cannot be measured."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from explainkit.metrics.laying import one_laid
+
+
+class UnmeasurableError(ValueError):
+    """One explanation has no such number; the message says why."""
+
+
+def numbers_of(map_: ArrayLike) -> NDArray[np.float64]:
+    """Give a map as numbers of double precision.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is none, or holds NaN or infinite numbers.
+    """
+    given = np.asarray(map_)
+    if given.dtype.kind not in "biuf":
+        raise TypeError(f"the map holds {given.dtype}; give an array of real numbers")
+    if not given.size or given.ndim == 0:
+        raise ValueError(f"the map has the shape {given.shape}; give at least one cell")
+    if not np.isfinite(given).all():
+        raise ValueError("the map holds NaN or infinite numbers")
+    return given.astype(np.float64)
+
+
+def sizes_of(map_: ArrayLike) -> NDArray[np.float64]:
+    """Give the absolute values of a map, of which one at least is not zero."""
+    sizes = np.abs(numbers_of(map_))
+    if not sizes.any():
+        raise UnmeasurableError("the map is zero everywhere")
+    return sizes
+
+
+def mask_of(mask: ArrayLike) -> NDArray[np.bool_]:
+    """Give a mask, of which one pixel at least is true."""
+    given = np.asarray(mask)
+    if given.dtype != bool:
+        raise TypeError(f"the mask holds {given.dtype}; give an array of truth values")
+    if not given.any():
+        raise UnmeasurableError("the mask is empty: no pixel belongs to the target")
+    return given
+
+
+def positive_over(map_: ArrayLike, sizes: Sequence[int]) -> NDArray[np.float64]:
+    """Lay the positive part of a map over a picture.
+
+    Raises
+    ------
+    UnmeasurableError
+        If it has none.
+    """
+    positive = np.maximum(numbers_of(map_), 0)
+    if not positive.any():
+        raise UnmeasurableError("the map has no positive part: nothing speaks for the target")
+    return one_laid(positive, sizes)
+
+
+def ranks_of(maps: NDArray[Any]) -> NDArray[np.float32]:
+    """Rank the pixels of maps, the highest first, as shares of their number: from 0 to 1 - 1/n.
+
+    Equal ones are ranked in the order of reading.
+
+    Parameters
+    ----------
+    maps : ndarray, shape (N, ...)
+
+    Returns
+    -------
+    ndarray of float32, shape (N, ...)
+    """
+    flat = maps.reshape(len(maps), -1)
+    order = np.argsort(-flat, axis=1, kind="stable")
+    shares = np.arange(flat.shape[1], dtype=np.float32) / np.float32(flat.shape[1])
+    ranks = np.empty(flat.shape, np.float32)
+    np.put_along_axis(ranks, order, np.broadcast_to(shares, flat.shape), axis=1)
+    return ranks.reshape(maps.shape)

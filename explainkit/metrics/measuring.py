@@ -1,0 +1,186 @@
+"""A batch of documents explained and measured, by each method and each metric."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+
+from explainkit.asking import digest
+from explainkit.estimators.documents import arrays_of, rows_of
+from explainkit.explain import explain_predictions
+from explainkit.explanation import Explanation, ExplanationWarning, TargetName
+from explainkit.metrics.asking import Targets
+from explainkit.metrics.base import Measured, Metric
+from explainkit.metrics.batch import Batch
+from explainkit.metrics.results import Measurement
+from explainkit.metrics.saving import Saved, digest_of
+from explainkit.metrics.targeting import explained_at
+
+
+@attrs.frozen
+class Evaluator:
+    """Explains and measures batches of documents.
+
+    Attributes
+    ----------
+    model
+    methods : dict
+        For each, the arguments with which documents are explained.
+    metrics : dict of Metric
+    activation : str or None
+    batch_size : int
+    """
+
+    model: Any
+    methods: dict[str, dict[str, Any]]
+    metrics: dict[str, Metric]
+    activation: str | None
+    batch_size: int
+
+    def in_words(self) -> dict[str, Any]:
+        """Say what is asked, so that a file of other answers is told from one of these."""
+        return {
+            "model": digest(self.model),
+            "methods": {name: repr(sorted(one.items())) for name, one in self.methods.items()},
+            "metrics": {name: repr(metric) for name, metric in self.metrics.items()},
+            "activation": self.activation,
+        }
+
+    def measured(
+        self, docs: Any, positions: Sequence[int], targets: Targets, masks: Any, saved: Saved | None
+    ) -> Iterator[list[list[Measurement]]]:
+        """Measure a batch, method by method.
+
+        Yields
+        ------
+        list of list of Measurement
+            For each document, its measurements by all metrics.
+        """
+        wanted = targets.of(positions)
+        digests = _digests(docs, wanted, masks) if saved else []
+        for name in self.methods:
+            found = self._known(name, positions, digests, saved)
+            missing = [row for row, one in enumerate(found) if one is None]
+            if missing:
+                measured = self._by(
+                    name,
+                    rows_of(docs, missing),
+                    [positions[row] for row in missing],
+                    None if wanted is None else [wanted[row] for row in missing],
+                    None if masks is None else masks[missing],
+                )
+                if saved:
+                    saved.add([digests[row] for row in missing], measured)
+                for row, one in zip(missing, measured, strict=True):
+                    found[row] = one
+            if wanted is None:
+                # What the first method found to have the highest score, the others explain, too.
+                wanted = [one[0].target for one in found]
+            yield found
+
+    @staticmethod
+    def _known(
+        name: str, positions: Sequence[int], digests: Sequence[str], saved: Saved | None
+    ) -> list[Any]:
+        if saved is None:
+            return [None] * len(positions)
+        rows = zip(positions, digests, strict=True)
+        return [saved.of(position, one, name) for position, one in rows]
+
+    def _by(
+        self, name: str, docs: Any, positions: Sequence[int], targets: Any, masks: Any
+    ) -> list[list[Measurement]]:
+        """Measure some documents by one method."""
+        asked = {"batch_size": self.batch_size, **self.methods[name]}
+        with warnings.catch_warnings():
+            # What is blank says so in the table.
+            warnings.simplefilter("ignore", ExplanationWarning)
+            explanations = self._explained(docs, targets, asked)
+            good = [row for row, one in enumerate(explanations) if not one.error]
+            columns: dict[str, Sequence[Measured]] = {}
+            if good:
+                explained = [explanations[row] for row in good]
+                self._check_probabilities(explained)
+                batch = Batch(
+                    self.model,
+                    docs if len(good) == len(explanations) else rows_of(docs, good),
+                    explained,
+                    [_target(explanations[row], targets, row) for row in good],
+                    asked,
+                    [positions[row] for row in good],
+                    None if masks is None else masks[good],
+                    self.activation,
+                )
+                columns = {key: metric.measure(batch) for key, metric in self.metrics.items()}
+        found = []
+        for row, (position, one) in enumerate(zip(positions, explanations, strict=True)):
+            target = None if one.error else one.targets[0].target
+            values: Sequence[tuple[str, Any]] = [(key, one.error) for key in self.metrics]
+            if not one.error:
+                values = [(key, columns[key][good.index(row)]) for key in self.metrics]
+            found.append([_measurement(position, target, name, *value) for value in values])
+        return found
+
+    def _explained(self, docs: Any, targets: Any, asked: dict[str, Any]) -> list[Explanation]:
+        asked = {**asked, "on_error": "record"}
+        if targets is None:
+            return list(explain_predictions(self.model, docs, **asked))
+        known = [row for row, target in enumerate(targets) if target is not None]
+        unknown = [row for row, target in enumerate(targets) if target is None]
+        found: list[Any] = [None] * len(targets)
+        # Another method could not explain these, so that nobody has said what of them.
+        for rows, wanted in ((known, [targets[row] for row in known]), (unknown, None)):
+            if not rows:
+                continue
+            part = docs if len(rows) == len(targets) else rows_of(docs, rows)
+            explained = (
+                explain_predictions(self.model, part, **asked)
+                if wanted is None
+                else explained_at(self.model, part, wanted, **asked)
+            )
+            for row, one in zip(rows, explained, strict=True):
+                found[row] = one
+        return found
+
+    def _check_probabilities(self, explanations: Sequence[Explanation]) -> None:
+        asking = [name for name, metric in self.metrics.items() if metric.needs_probabilities]
+        raw = [one for one in explanations if one.targets[0].proba is None]
+        if asking and raw and self.activation is None:
+            raise ValueError(
+                f"{', '.join(asking)} must know probabilities, and {raw[0].estimator} gives scores "
+                f"as they are for target {raw[0].targets[0].target!r}: give activation='softmax' "
+                "or 'sigmoid', if that makes probabilities of them"
+            )
+
+
+def _target(explanation: Explanation, targets: Any, row: int) -> Any:
+    given = None if targets is None else targets[row]
+    return given if callable(given) else explanation.targets[0].target
+
+
+def _measurement(
+    doc: int, target: TargetName | None, method: str, metric: str, found: Any
+) -> Measurement:
+    if isinstance(found, float):
+        reason = "the model's output is NaN or infinite" if not np.isfinite(found) else None
+        return Measurement(doc, target, method, metric, np.nan if reason else found, reason)
+    return Measurement(doc, target, method, metric, np.nan, str(found))
+
+
+def _digests(docs: Any, targets: Any, masks: Any) -> list[str]:
+    """Tell each document, with its target and mask, from others."""
+    arrays = arrays_of(docs)
+    return [
+        digest_of(
+            *(array[row] for array in arrays),
+            None if masks is None else masks[row],
+            None if targets is None else np.asarray(_named(targets[row])),
+        )
+        for row in range(len(arrays[0]))
+    ]
+
+
+def _named(target: Any) -> str:
+    return str(getattr(target, "__qualname__", target))

@@ -1,0 +1,119 @@
+"""Whether an explanation depends on what it must: on the weights, and on the target."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from explainkit.asking import redrawn
+from explainkit.estimators.documents import rows_of
+from explainkit.inspection import outputs_of
+from explainkit.methods.noise import seed_field
+from explainkit.methods.options import one_of, whole_number
+from explainkit.metrics.base import Measured, Metric, each
+from explainkit.metrics.batch import Batch
+from explainkit.metrics.checking import UnmeasurableError
+from explainkit.similarity import SIMILARITIES
+
+
+def likeness_field(default: str) -> Any:
+    """Make the field of a metric that says how maps are compared."""
+    return attrs.field(default=default, kw_only=True, validator=one_of(*SIMILARITIES))
+
+
+def stages_field() -> Any:
+    """Make the field of a metric that says in how many steps all layers are gone through."""
+    few: Any = attrs.validators.optional(whole_number(1))
+    return attrs.field(default=4, kw_only=True, validator=few)
+
+
+def _alike(name: str, one: NDArray[Any], others: NDArray[Any]) -> float:
+    """Tell how like some maps are to one, on the average."""
+    if np.isnan(others).any():
+        raise UnmeasurableError("the model with other weights gives NaN or infinite numbers")
+    found = np.array([SIMILARITIES[name](one, other) for other in others])
+    if np.isnan(found).any():
+        raise UnmeasurableError("a map is the same everywhere: it is like no other, nor unlike")
+    return float(found.mean())
+
+
+@attrs.frozen
+class ParameterRandomization(Metric):
+    """How like the map stays while the weights are drawn anew, from the output to the input.
+
+    The model is left as it is: its weights are drawn anew elsewhere.
+
+    Parameters
+    ----------
+    similarity : {"spearman", "pearson", "ssim"}
+        How the maps are compared.
+    stages : int or None
+        In how many steps all layers are gone through; None for one for each layer.
+    seed : int
+        Which weights are drawn.
+    """
+
+    name: ClassVar[str] = "parameter_randomization"
+    title: ClassVar[str] = "Parameter randomisation"
+    formula: ClassVar[str] = "mean over stages of similarity(map, map with weights drawn anew)"
+    source: ClassVar[str] = "Adebayo et al. 2018, arXiv:1810.03292"
+    better: ClassVar = "lower"
+    cost: ClassVar[str] = "1 explanation for each stage"
+
+    similarity: str = likeness_field("spearman")
+    stages: int | None = stages_field()
+    seed: int = seed_field()
+
+    def measure(self, batch: Batch) -> Sequence[Measured]:
+        """Measure each explanation of a batch."""
+        others = [
+            batch.explained(model=model)
+            for model in redrawn(batch.model, batch.docs, stages=self.stages, seed=self.seed)
+        ]
+        maps = [one.targets[0].map for one in batch.explanations]
+        return each(
+            lambda one, other: _alike(self.similarity, one, other),
+            *(maps, np.stack(others, axis=1)),
+        )
+
+
+@attrs.frozen
+class RandomLogit(Metric):
+    """How like the map is to that of another class, drawn at random.
+
+    Parameters
+    ----------
+    similarity : {"ssim", "spearman", "pearson"}
+        How the maps are compared.
+    seed : int
+        Which class is drawn for each document.
+    """
+
+    name: ClassVar[str] = "random_logit"
+    title: ClassVar[str] = "Random logit"
+    formula: ClassVar[str] = "similarity(map of the target, map of another class)"
+    source: ClassVar[str] = "Sixt, Granz and Landgraf 2020, arXiv:1912.09818"
+    better: ClassVar = "lower"
+    cost: ClassVar[str] = "1 explanation"
+
+    similarity: str = likeness_field("ssim")
+    seed: int = seed_field()
+
+    def measure(self, batch: Batch) -> Sequence[Measured]:
+        """Measure each explanation of a batch."""
+        targets = batch.targets
+        if not all(isinstance(one, int | np.integer) for one in targets):
+            reason = "another class is drawn where the target is one: a unit of the only output"
+            return [UnmeasurableError(reason)] * len(batch)
+        [scores] = outputs_of(batch.model, rows_of(batch.docs, slice(1)), [], 1)
+        units = max(scores.shape[1], 2)  # a single sigmoid has two classes
+        draw = [np.random.default_rng((self.seed, position)) for position in batch.positions]
+        others = [
+            (target + rng.integers(1, units)) % units
+            for target, rng in zip(targets, draw, strict=True)
+        ]
+        maps = [one.targets[0].map[None] for one in batch.explanations]
+        found = batch.explained(targets=others)
+        return each(lambda one, other: _alike(self.similarity, other, one), maps, found)

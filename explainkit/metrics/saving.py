@@ -1,0 +1,139 @@
+"""Measurements kept on disk while an evaluation runs, so that it can go on where it was."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from explainkit.metrics.results import Measurement
+
+#: The version of what is in the files.
+SCHEMA = 1
+
+
+def digest_of(*arrays: NDArray[Any] | None) -> str:
+    """Tell arrays from others, by a short text."""
+    found = hashlib.sha256()
+    for array in arrays:
+        if array is None:
+            found.update(b"none")
+            continue
+        found.update(f"{array.dtype}{array.shape}".encode())
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()[:16]
+
+
+@attrs.define
+class Saved:
+    """The measurements that a file holds: a line for the question, then one for each answer.
+
+    Attributes
+    ----------
+    path : Path
+    question : mapping
+        What is asked, in words: a file of another question is refused.
+    answers : dict
+        What was measured, by document and method.
+    """
+
+    path: Path
+    question: Mapping[str, Any]
+    answers: dict[tuple[int, str], tuple[str, list[Measurement]]] = attrs.field(factory=dict)
+
+    @classmethod
+    def at(cls, path: str | os.PathLike[str], question: Mapping[str, Any]) -> "Saved":
+        """Open a file, or begin it.
+
+        Raises
+        ------
+        ValueError
+            If it holds something else, or the answers to another question.
+        """
+        saved = cls(Path(path), {"explainkit": "evaluation", "schema": SCHEMA, **question})
+        if saved.path.exists() and saved.path.stat().st_size:
+            saved._read()
+        else:
+            saved.path.write_text(json.dumps(saved.question) + "\n", encoding="utf-8")
+        return saved
+
+    def _read(self) -> None:
+        lines = self.path.read_bytes().splitlines(keepends=True)
+        self._check(lines[0])
+        whole = [line for line in lines[1:] if line.endswith(b"\n")]
+        if len(whole) < len(lines) - 1:
+            # Somebody pulled the plug in the middle of a line: it is measured again.
+            with self.path.open("r+b") as file:
+                file.truncate(sum(map(len, (lines[0], *whole))))
+        for line in whole:
+            answer = json.loads(line)
+            found = [_measurement(answer, name, *one) for name, one in answer["values"].items()]
+            self.answers[answer["doc"], answer["method"]] = answer["digest"], found
+
+    def _check(self, line: bytes) -> None:
+        try:
+            question = json.loads(line)
+            known = question["explainkit"] == "evaluation"
+        except (ValueError, LookupError, TypeError):
+            known = False
+        if not known:
+            raise ValueError(f"{self.path} is no evaluation that could go on; give another path")
+        asked = json.loads(json.dumps(self.question))
+        other = [key for key in (*asked, *question) if asked.get(key) != question.get(key)]
+        if other:
+            key = other[0]
+            raise ValueError(
+                f"{self.path} holds another evaluation: its {key} is {question.get(key)!r}, and "
+                f"here it is {asked.get(key)!r}; give another path"
+            )
+
+    def of(self, doc: int, digest: str, method: str) -> list[Measurement] | None:
+        """Give what was measured of a document; None if it was not yet.
+
+        Raises
+        ------
+        ValueError
+            If it was another document.
+        """
+        if (doc, method) not in self.answers:
+            return None
+        known, found = self.answers[doc, method]
+        if known != digest:
+            raise ValueError(
+                f"{self.path} holds measurements of another doc {doc}, target or mask; give the "
+                "docs in the same order, or another path"
+            )
+        return found
+
+    def add(self, digests: Sequence[str], measured: Iterable[Sequence[Measurement]]) -> None:
+        """Write down what was measured of documents, each by one method."""
+        with self.path.open("a", encoding="utf-8") as file:
+            for digest, found in zip(digests, measured, strict=True):
+                first = found[0]
+                values = {one.metric: (_written(one.value), one.reason) for one in found}
+                answer = {"doc": first.doc, "digest": digest, "method": first.method}
+                answer |= {"target": first.target, "values": values}
+                file.write(json.dumps(answer) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _written(value: float) -> float | None:
+    return None if np.isnan(value) else value
+
+
+def _measurement(answer: Any, metric: str, value: float | None, reason: str | None) -> Measurement:
+    target = answer["target"]
+    return Measurement(
+        answer["doc"],
+        tuple(target) if isinstance(target, list) else target,
+        answer["method"],
+        metric,
+        np.nan if value is None else value,
+        reason,
+    )
