@@ -42,7 +42,7 @@ from explainkit.scenes import draw_scenes, load_network
 
 CHOOSING, REPORTING = 10_000, 0  # the first seeds
 CELL = 96 / 12  # of the network's last map, in pixels
-THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7)
+THRESHOLDS = (*np.arange(0.05, 0.3, 0.025).round(3).tolist(), 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7)
 
 #: The layers of the network whose maps are as large as its last one, from the last back.
 LAYERS = ("activation_7", "re_lu_1", "activation_5", "activation_4")
@@ -157,7 +157,7 @@ def measured(
 def say(name: str, threshold: float, row: Mapping[str, Interval], seconds: float) -> str:
     """Write a row of the table."""
     cells = [f"{one.mean:.3f} ({one.low:.3f}–{one.high:.3f})" for one in row.values()]
-    return f"| {name} | {' | '.join(cells)} | {threshold:.2f} | {seconds:.0f} |"
+    return f"| {name} | {' | '.join(cells)} | {threshold:g} | {seconds:.0f} |"
 
 
 def print_table(scenes: int) -> None:

@@ -1,6 +1,7 @@
 """Whether an explanation depends on what it must: on the weights, and on the target."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import attrs
@@ -15,6 +16,7 @@ from explainkit.methods.options import one_of, whole_number
 from explainkit.metrics.base import Measured, Metric, each
 from explainkit.metrics.batch import Batch
 from explainkit.metrics.checking import UnmeasurableError
+from explainkit.metrics.laying import laid
 from explainkit.similarity import SIMILARITIES
 
 
@@ -29,14 +31,24 @@ def stages_field() -> Any:
     return attrs.field(default=4, kw_only=True, validator=few)
 
 
-def _alike(name: str, one: NDArray[Any], others: NDArray[Any]) -> float:
-    """Tell how like some maps are to one, on the average."""
+def alike(similarity: str, sizes: Sequence[int], map_: NDArray[Any], others: NDArray[Any]) -> float:
+    """Tell how like a map some others are, on the average.
+
+    All are laid over a picture of these sizes, and each is scaled by its largest absolute value,
+    since weights drawn anew change the unit.
+    """
     if np.isnan(others).any():
         raise UnmeasurableError("the model with other weights gives NaN or infinite numbers")
-    found = np.array([SIMILARITIES[name](one, other) for other in others])
+    one, *rest = (_scaled(one) for one in laid(np.stack([map_, *others]), sizes))
+    found = [SIMILARITIES[similarity](one, other) for other in rest]
     if np.isnan(found).any():
         raise UnmeasurableError("a map is the same everywhere: it is like no other, nor unlike")
-    return float(found.mean())
+    return float(np.mean(found))
+
+
+def _scaled(map_: NDArray[np.float64]) -> NDArray[np.float64]:
+    largest = np.abs(map_).max()
+    return map_ / largest if largest else map_
 
 
 @attrs.frozen
@@ -73,10 +85,8 @@ class ParameterRandomization(Metric):
             for model in redrawn(batch.model, batch.docs, stages=self.stages, seed=self.seed)
         ]
         maps = [one.targets[0].map for one in batch.explanations]
-        return each(
-            lambda one, other: _alike(self.similarity, one, other),
-            *(maps, np.stack(others, axis=1)),
-        )
+        compare = partial(alike, self.similarity, batch.sizes)
+        return each(compare, maps, np.stack(others, axis=1))
 
 
 @attrs.frozen
@@ -114,6 +124,6 @@ class RandomLogit(Metric):
             (target + rng.integers(1, units)) % units
             for target, rng in zip(targets, draw, strict=True)
         ]
-        maps = [one.targets[0].map[None] for one in batch.explanations]
+        maps = [one.targets[0].map for one in batch.explanations]
         found = batch.explained(targets=others)
-        return each(lambda one, other: _alike(self.similarity, other, one), maps, found)
+        return each(partial(alike, self.similarity, batch.sizes), maps, found[:, None])
