@@ -26,7 +26,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from explainkit import evaluate, tta
+from explainkit import evaluate, inspection, tta
 from explainkit.methods import METHODS
 from explainkit.methods.base import Method
 from explainkit.metrics import (
@@ -44,8 +44,9 @@ CHOOSING, REPORTING = 10_000, 0  # the first seeds
 CELL = 96 / 12  # of the network's last map, in pixels
 THRESHOLDS = (*np.arange(0.05, 0.3, 0.025).round(3).tolist(), 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7)
 
-#: The layers of the network whose maps are as large as its last one, from the last back.
-LAYERS = ("activation_7", "re_lu_1", "activation_5", "activation_4")
+#: Relus of the network whose maps are as large as its last one, counted from its end among the
+#: layers that an explanation may be built from.
+RELUS = (-1, -4, -8, -11)
 
 
 def flipped(method: str) -> Method:
@@ -53,15 +54,21 @@ def flipped(method: str) -> Method:
     return tta(tta(method, flips=("horizontal",)), flips=("vertical",))
 
 
-#: What is compared beside each method as it comes. RISE draws 1,000 masks as it comes; 300 are
-#: nearly as good here, and the rest of the table need not wait for it.
-OTHERS: dict[str, Any] = {
-    "layercam, 2 layers": {"method": "layercam", "layer": list(LAYERS[2:])},
-    "layercam, 4 layers": {"method": "layercam", "layer": list(LAYERS)},
-    "tta(gradcam)": {"method": flipped("gradcam")},
-    "tta(layercam), 2 layers": {"method": flipped("layercam"), "layer": list(LAYERS[2:])},
-    "tta(layercam), 4 layers": {"method": flipped("layercam"), "layer": list(LAYERS)},
-}
+def others(network: Any) -> dict[str, Any]:
+    """Tell what is compared beside each method as it comes."""
+    paths = [layer.path for layer in inspection.spatial_layers(network)]
+    relus = [paths[position] for position in RELUS]
+    return {
+        "layercam, 2 layers": {"method": "layercam", "layer": relus[2:]},
+        "layercam, 4 layers": {"method": "layercam", "layer": relus},
+        "tta(gradcam)": {"method": flipped("gradcam")},
+        "tta(layercam), 2 layers": {"method": flipped("layercam"), "layer": relus[2:]},
+        "tta(layercam), 4 layers": {"method": flipped("layercam"), "layer": relus},
+    }
+
+
+#: RISE draws 1,000 masks as it comes; 300 are nearly as good here, and the rest of the table need
+#: not wait for it.
 CHANGED: dict[str, Any] = {"rise": {"method": "rise", "masks": 300}}
 
 #: The limits of the best one: pointing game, energy-based pointing game, localisation error.
@@ -123,8 +130,8 @@ def chosen_threshold(network: Any, method: Any, things: Things) -> tuple[float, 
         where it is missed.
     """
     errors = {str(one): LocalizationError(threshold=one) for one in THRESHOLDS}
-    others = {"pointing_game": PointingGame(tolerance=CELL), "energy_pointing": EnergyPointing()}
-    values = things.evaluated(network, method, {**errors, **others})
+    rest = {"pointing_game": PointingGame(tolerance=CELL), "energy_pointing": EnergyPointing()}
+    values = things.evaluated(network, method, {**errors, **rest})
     best = min(THRESHOLDS, key=lambda one: values[str(one)].mean())
     values["localization_error"] = values[str(best)]
     return best, min(
@@ -164,7 +171,7 @@ def print_table(scenes: int) -> None:
     """Print the leaderboard."""
     network = load_network()
     choosing, reporting = (Things.of(scenes, seed) for seed in (CHOOSING, REPORTING))
-    methods = {**{name: {"method": name} for name in METHODS}, **CHANGED, **OTHERS}
+    methods = {**{name: {"method": name} for name in METHODS}, **CHANGED, **others(network)}
     print(
         f"{len(reporting.targets)} objects of scenes {REPORTING} to {REPORTING + scenes - 1}; "
         f"thresholds chosen on {len(choosing.targets)} objects of scenes {CHOOSING} to "
@@ -185,7 +192,7 @@ def check(scenes: int) -> bool:
     network = load_network()
     choosing, reporting = (Things.of(scenes, seed) for seed in (CHOOSING, REPORTING))
     cheap = ("gradcam", "hirescam", "layercam", "xgradcam")
-    methods = {**{name: {"method": name} for name in cheap}, **OTHERS}
+    methods = {**{name: {"method": name} for name in cheap}, **others(network)}
     found = {name: chosen_threshold(network, one, choosing) for name, one in methods.items()}
     for name, (threshold, margin) in found.items():
         print(

@@ -25,6 +25,10 @@ def python_blocks(path, heading):
         ("docs/arrays.md", "# Arrays", 3),
         ("CONTRIBUTING.md", "## Adding a method", 1),
         ("docs/questions.md", "# Questions of every kind", 14),
+        ("docs/localization.md", "# Boxes and masks", 5),
+        ("docs/comparing.md", "# Comparing", 3),
+        ("docs/metrics.md", "# Metrics", 4),
+        ("docs/failure-analysis.md", "# Failures and bias", 1),
     ],
 )
 def test_it_runs(path, heading, count, tmp_path, monkeypatch):
@@ -47,6 +51,21 @@ def test_the_readme_has_each_command_on_one_line(command):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     [block] = re.findall(rf"<!-- command: {command} -->\n```sh\n(.*?)```", text, re.DOTALL)
     assert len(block.strip().splitlines()) == 1
+
+
+def test_the_table_of_metrics_is_up_to_date():
+    from explainkit.metrics import METRICS
+
+    text = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if re.match(r"\| `\w+` [↑↓]", line)]
+    assert len(rows) == len(METRICS)
+    for row, metric in zip(rows, METRICS.values(), strict=True):
+        arrow = {"higher": "↑", "lower": "↓"}[metric.better]
+        formula = metric.formula.replace("|", "∣")  # which would end the cell
+        wanted = (f"`{metric.name}` {arrow}", metric.title, formula, metric.cost, metric.source)
+        assert all(one in row for one in wanted)
+        assert ("masks" in row.split(" | ")[3]) == metric.needs_masks
+        assert ("probabilities" in row.split(" | ")[3]) == metric.needs_probabilities
 
 
 def test_the_table_of_methods_is_up_to_date():

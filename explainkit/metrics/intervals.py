@@ -37,7 +37,7 @@ def interval_of(values: NDArray[np.float64], is_share: bool, confidence: float =
 
     Examples
     --------
-    >>> interval_of(np.ones(20), is_share=True).low.round(3)
+    >>> round(interval_of(np.ones(20), is_share=True).low, 3)
     0.839
     """
     if not len(values):

@@ -15,7 +15,7 @@ from explainkit.metrics.asking import Targets
 from explainkit.metrics.base import Measured, Metric
 from explainkit.metrics.batch import Batch
 from explainkit.metrics.results import Measurement
-from explainkit.metrics.saving import Saved, digest_of
+from explainkit.metrics.saving import Saved, digest_of, in_words
 from explainkit.metrics.targeting import explained_at
 
 
@@ -43,8 +43,8 @@ class Evaluator:
         """Say what is asked, so that a file of other answers is told from one of these."""
         return {
             "model": digest(self.model),
-            "methods": {name: repr(sorted(one.items())) for name, one in self.methods.items()},
-            "metrics": {name: repr(metric) for name, metric in self.metrics.items()},
+            "methods": {name: in_words(one) for name, one in self.methods.items()},
+            "metrics": {name: in_words(metric) for name, metric in self.metrics.items()},
             "activation": self.activation,
         }
 

@@ -31,14 +31,19 @@ def stages_field() -> Any:
     return attrs.field(default=4, kw_only=True, validator=few)
 
 
-def alike(similarity: str, sizes: Sequence[int], map_: NDArray[Any], others: NDArray[Any]) -> float:
-    """Tell how like a map some others are, on the average.
+#: Maps are enlarged to as many cells along each axis, at least: some comparisons look through
+#: windows.
+CELLS = 32
 
-    All are laid over a picture of these sizes, and each is scaled by its largest absolute value,
-    since weights drawn anew change the unit.
+
+def alike(similarity: str, map_: NDArray[Any], others: NDArray[Any]) -> float:
+    """Tell how like a map some others of the same size are, on the average.
+
+    Each is scaled by its largest absolute value, since weights drawn anew change the unit.
     """
     if np.isnan(others).any():
         raise UnmeasurableError("the model with other weights gives NaN or infinite numbers")
+    sizes = [max(size, CELLS) for size in map_.shape]
     one, *rest = (_scaled(one) for one in laid(np.stack([map_, *others]), sizes))
     found = [SIMILARITIES[similarity](one, other) for other in rest]
     if np.isnan(found).any():
@@ -85,7 +90,7 @@ class ParameterRandomization(Metric):
             for model in redrawn(batch.model, batch.docs, stages=self.stages, seed=self.seed)
         ]
         maps = [one.targets[0].map for one in batch.explanations]
-        compare = partial(alike, self.similarity, batch.sizes)
+        compare = partial(alike, self.similarity)
         return each(compare, maps, np.stack(others, axis=1))
 
 
@@ -126,4 +131,4 @@ class RandomLogit(Metric):
         ]
         maps = [one.targets[0].map for one in batch.explanations]
         found = batch.explained(targets=others)
-        return each(partial(alike, self.similarity, batch.sizes), maps, found[:, None])
+        return each(partial(alike, self.similarity), maps, found[:, None])

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import attrs
@@ -27,6 +28,21 @@ def digest_of(*arrays: NDArray[Any] | None) -> str:
         found.update(f"{array.dtype}{array.shape}".encode())
         found.update(np.ascontiguousarray(array).tobytes())
     return found.hexdigest()[:16]
+
+
+def in_words(value: Any) -> str:
+    """Say what an option is, so that equal ones are called alike in every process."""
+    if isinstance(value, np.ndarray):
+        return f"array {digest_of(value)}"
+    if attrs.has(type(value)):
+        fields = (field.name for field in attrs.fields(type(value)))
+        options = ", ".join(f"{name}={in_words(getattr(value, name))}" for name in fields)
+        return f"{type(value).__qualname__}({options})"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={in_words(one)}" for name, one in sorted(value.items()))
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(in_words, value))}]"
+    return value.__qualname__ if isinstance(value, FunctionType) else repr(value)
 
 
 @attrs.define
