@@ -18,7 +18,6 @@ chance but with seeds.
 
 import argparse
 import sys
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -161,10 +160,10 @@ def measured(
     return {name: interval_of(found, metrics[name].is_share) for name, found in values.items()}
 
 
-def say(name: str, threshold: float, row: Mapping[str, Interval], seconds: float) -> str:
+def say(name: str, threshold: float, row: Mapping[str, Interval]) -> str:
     """Write a row of the table."""
     cells = [f"{one.mean:.3f} ({one.low:.3f}–{one.high:.3f})" for one in row.values()]
-    return f"| {name} | {' | '.join(cells)} | {threshold:g} | {seconds:.0f} |"
+    return f"| {name} | {' | '.join(cells)} | {threshold:g} |"
 
 
 def print_table(scenes: int) -> None:
@@ -178,13 +177,12 @@ def print_table(scenes: int) -> None:
         f"{CHOOSING + scenes - 1}; intervals of 95 %\n"
     )
     heads = ("pointing ↑", "energy ↑", "IoU ↑", "box error ↓", "insertion ↑", "deletion ↓")
-    print(f"| method | {' | '.join(heads)} | threshold | seconds |")
-    print("| --- " * (len(heads) + 3) + "|")
+    print(f"| method | {' | '.join(heads)} | threshold |")
+    print("| --- " * (len(heads) + 2) + "|")
     for name, method in methods.items():
-        start = time.perf_counter()
         threshold, _ = chosen_threshold(network, method, choosing)
         row = measured(network, method, threshold, reporting, curves=True)
-        print(say(name, threshold, row, time.perf_counter() - start), flush=True)
+        print(say(name, threshold, row), flush=True)
 
 
 def check(scenes: int) -> bool:

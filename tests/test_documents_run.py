@@ -19,7 +19,7 @@ def python_blocks(path, heading):
 @pytest.mark.parametrize(
     ("path", "heading", "count"),
     [
-        ("README.md", "## Five minutes", 9),
+        ("README.md", "## Five minutes", 11),
         ("docs/quickstart.md", "# Quick start", 4),
         ("docs/methods.md", "# Methods", 2),
         ("docs/arrays.md", "# Arrays", 3),

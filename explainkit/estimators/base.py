@@ -1,7 +1,7 @@
 """What all kinds of estimators are asked: to show their parts, and to run with taps."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -105,6 +105,10 @@ class Explainer(ABC):
     @abstractmethod
     def weights_of(self, layer: Any) -> dict[Hashable, NDArray[Any]]:
         """Give the numbers that a layer, and the layers in it, have learnt, by keys."""
+
+    @abstractmethod
+    def learnt(self) -> Iterable[NDArray[Any]]:
+        """Give all that the estimator has learnt, also what is not differentiated."""
 
     def reweigh(self, weights: Mapping[Hashable, NDArray[Any]]) -> None:  # noqa: ARG002
         """Change some weights of an estimator that is `detached`."""

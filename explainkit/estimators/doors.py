@@ -210,7 +210,7 @@ class _Doors:
     def digest(self, model: Any) -> str:
         explainer = self.explainer(model)
         found = hashlib.sha256(explainer.name.encode())
-        for weight in explainer.weights_of(explainer.model).values():
+        for weight in explainer.learnt():
             found.update(f"{weight.dtype}{weight.shape}".encode())
             found.update(np.ascontiguousarray(weight).tobytes())
         return found.hexdigest()[:16]

@@ -1,7 +1,7 @@
 """What Keras 3 and Keras 2 models have in common, seen as what can be asked of them."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import attrs
@@ -121,6 +121,9 @@ class KerasLikeExplainer(Explainer):
             for one in getattr(part, name, None) or ()
         }
         return {key: self.numbers(one) for key, one in found.items()}
+
+    def learnt(self) -> Iterable[NDArray[Any]]:
+        return map(self.numbers, self.model.weights)
 
     @staticmethod
     @abstractmethod

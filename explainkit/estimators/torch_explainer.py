@@ -2,12 +2,13 @@
 
 import copy
 import inspect
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -80,10 +81,11 @@ class TorchExplainer(Explainer):
                 f"without changing it: {error}"
             ) from error
 
+    def learnt(self) -> Iterable[NDArray[Any]]:
+        return map(_on_the_host, self.model.state_dict().values())
+
     def weights_of(self, layer: Any) -> dict[Hashable, NDArray[Any]]:
-        return {
-            id(one): one.detach().to("cpu", torch.float32).numpy() for one in layer.parameters()
-        }
+        return {id(one): _on_the_host(one) for one in layer.parameters()}
 
     def reweigh(self, weights: Mapping[Hashable, NDArray[Any]]) -> None:
         with torch.no_grad():
@@ -244,6 +246,12 @@ class TorchExplainer(Explainer):
     @staticmethod
     def is_layer(value: Any) -> bool:
         return isinstance(value, torch.nn.Module)
+
+
+def _on_the_host(tensor: torch.Tensor) -> NDArray[Any]:
+    tensor = tensor.detach().cpu()
+    # Numpy has no such half precision.
+    return np.asarray(tensor.float() if tensor.dtype == torch.bfloat16 else tensor)
 
 
 def _plain_attributes(part: torch.nn.Module) -> Iterator[tuple[str, Any]]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from explainkit.methods.resampling import linear_weights, resize, spreading_weights
+from explainkit.methods.resampling import linear_weights, mix, resize, spreading_weights
 
 from .by_loops import enlarged
 
@@ -107,3 +107,17 @@ def test_other_weights_may_be_given(old, new):
     maps = np.random.default_rng(4).uniform(1, 2, size=(2, 3, *old))
     found = resize(np, maps, new, weigh=spreading_weights)
     np.testing.assert_allclose(found.sum(axis=(2, 3)), maps.sum(axis=(2, 3)), rtol=PRECISION)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 4, 6])
+@pytest.mark.parametrize("new", [1, 3, 5])
+def test_the_cells_of_any_axis_are_mixed(rank, new):
+    rng = np.random.default_rng(5)
+    maps = rng.normal(size=(2, 3, 2, 4, 3, 2)[:rank])
+    for axis, size in enumerate(maps.shape):
+        # Eighths are exact in float32.
+        weights = (rng.integers(-8, 8, size=(new, size)) / 8).astype(np.float32)
+        found = mix(np, maps, axis, weights)
+        assert found.dtype == maps.dtype
+        expected = np.apply_along_axis(lambda row, weights=weights: weights @ row, axis, maps)
+        np.testing.assert_allclose(found, expected, atol=1e-12)
