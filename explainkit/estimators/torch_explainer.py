@@ -82,7 +82,8 @@ class TorchExplainer(Explainer):
             ) from error
 
     def learnt(self) -> Iterable[NDArray[Any]]:
-        return map(_on_the_host, self.model.state_dict().values())
+        kept = self.model.state_dict().values()
+        return (_on_the_host(one) for one in kept if isinstance(one, torch.Tensor))
 
     def weights_of(self, layer: Any) -> dict[Hashable, NDArray[Any]]:
         return {id(one): _on_the_host(one) for one in layer.parameters()}
