@@ -10,7 +10,7 @@ Value = TypeVar("Value")
 
 #: How many programs are kept for a model. Each question of another form (layer,
 #: number of targets, size of document) is one; the least used one is dropped.
-PROGRAMS_PER_MODEL = 32
+PROGRAMS_PER_MODEL = 128
 
 
 class _Shelf:

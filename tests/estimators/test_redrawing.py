@@ -736,7 +736,6 @@ def test_modules_within_a_module_have_their_turns_by_themselves(torch):
     assert [stage & (last | first) for stage in found] == [set(), last, last | first]
 
 
-@pytest.mark.xfail(reason="the numbers of a module in float64 pass through float32")
 def test_no_digit_of_a_module_in_double_precision_is_lost(torch):
     module, _ = a_module(torch)
     module.double()

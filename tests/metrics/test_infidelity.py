@@ -104,6 +104,12 @@ def test_noise_is_subtracted_from_all_channels_alike(keras_given, scaled):
         assert found[row] == pytest.approx(expected, abs=keras_given.close)
 
 
+def test_what_makes_probabilities_is_not_asked(keras_given):
+    metric, method = Infidelity(scaled=False), "input_x_gradient"
+    found = evaluate(keras_given.model, keras_given.docs, method, metric, activation="softmax")
+    np.testing.assert_allclose(found.values(method, "infidelity"), 0, atol=keras_given.close)
+
+
 def test_the_score_is_compared_that_was_explained():
     # Before the softmax, or behind it, as the explanation was asked for.
     case = given.given("keras", "softmax")
