@@ -88,7 +88,14 @@ def redrawn(
     iterator of estimators
         After each step, to be explained. It is one object: the next step changes it.
     """
-    return enter(redrawn, estimator)(estimator, docs, stages=stages, seed=seed)  # type: ignore[no-any-return]
+    redraw = find(redrawn, estimator)
+    if redraw is None:
+        raise TypeError(
+            f"nobody knows the weights of a {type(estimator).__name__}: they can be drawn anew in "
+            "Keras models and PyTorch modules"
+        )
+    found: Iterator[Any] = redraw(estimator, docs, stages=stages, seed=seed)
+    return found
 
 
 @singledispatch

@@ -123,7 +123,8 @@ class KerasLikeExplainer(Explainer):
         return {key: self.numbers(one) for key, one in found.items()}
 
     def learnt(self) -> Iterable[NDArray[Any]]:
-        return map(self.numbers, self.model.weights)
+        here = {} if self.instead is None else self.instead
+        return (self.numbers(here.get(id(one), one)) for one in self.model.weights)
 
     @staticmethod
     @abstractmethod

@@ -43,6 +43,12 @@ def redraw(explainer: Explainer, docs: Any, stages: int | None, seed: int) -> It
     iterator of Redrawn
         After each step. It is one object: the next step changes it.
     """
+    if stages is not None and (isinstance(stages, bool) or not isinstance(stages, int)):
+        raise TypeError(
+            f"stages is {stages!r}; give a whole number, or None for one for each layer"
+        )
+    if stages is not None and stages < 1:
+        raise ValueError(f"stages is {stages}; give 1 or more, or None for one for each layer")
     explainer.anatomy(docs)  # builds what is built when it is first called
     other, rng = explainer.detached(), np.random.default_rng(seed)
     layers = _learning(other, other.anatomy(docs).index)
@@ -59,20 +65,29 @@ def redraw(explainer: Explainer, docs: Any, stages: int | None, seed: int) -> It
 
 def _learning(explainer: Explainer, index: LayerIndex) -> list[dict[Any, Any]]:
     """List the weights of each layer, those of the output first, each weight once."""
-    # A layer holds the weights of those in it, too, which have their turns by themselves.
-    around = {path for call in index.calls for path in _paths_around(call.path, index.separator)}
-    inner = [call for call in index.calls if call.path not in around]
-    outer = [call for call in index.calls if call.path in around]
+    layers: dict[str, Any] = {}
+    for call in reversed(index.calls):  # of a layer that is shared, its last turn
+        if explainer.is_layer(call.layer):
+            layers.setdefault(call.path, call.layer)
+    weights = {path: explainer.weights_of(layer) for path, layer in layers.items()}
+    # A layer has the weights of those in it, too, which have their turns by themselves.
+    within: dict[str, set[Any]] = {path: set() for path in layers}
+    for path in layers:
+        for around in _paths_around(path, index.separator):
+            within.get(around, set()).update(weights[path])
+    own = [_without(weights[path], within[path]) for path in layers]
+    # What belongs to the model itself, such as the token of the class, comes in at its input.
+    own.append(explainer.weights_of(explainer.model))
     known: set[Any] = set()
-    found: list[dict[Any, Any]] = []
-    for call in (*reversed(inner), *reversed(outer)):
-        if not explainer.is_layer(call.layer):
-            continue  # a function, which has learnt nothing
-        own = {k: v for k, v in explainer.weights_of(call.layer).items() if k not in known}
-        known |= set(own)
-        if own:
-            found.append(own)
-    return found
+    found = []
+    for one in own:
+        found.append(_without(one, known))
+        known |= set(one)
+    return [one for one in found if one]
+
+
+def _without(weights: dict[Any, Any], keys: set[Any]) -> dict[Any, Any]:
+    return {key: weight for key, weight in weights.items() if key not in keys}
 
 
 def _paths_around(path: str, separator: str) -> Iterator[str]:

@@ -449,7 +449,6 @@ def test_weights_of_other_types_change_places_too(dtype):
         np.testing.assert_array_equal(np.sort(old, None), np.sort(new, None))
 
 
-@pytest.mark.xfail(reason="what the model itself has learnt, beside its layers, is not drawn anew")
 def test_weights_of_the_model_itself_are_drawn_anew(lib):
     class Scaled(lib.Model):
         def __init__(self):
@@ -721,7 +720,6 @@ def test_the_copy_of_a_module_is_freed_with_its_stages(torch):
     assert set(base.cache._shelves) == kept
 
 
-@pytest.mark.xfail(reason="the function in each module passes for a layer within it")
 def test_modules_within_a_module_have_their_turns_by_themselves(torch):
     nn = torch.nn
     inner = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Tanh(), nn.Conv2d(4, 5, 3))
@@ -746,7 +744,6 @@ def test_no_digit_of_a_module_in_double_precision_is_lost(torch):
         assert torch.equal(old.flatten().sort()[0], new.flatten().sort()[0])
 
 
-@pytest.mark.xfail(reason="what the module itself has learnt, beside its parts, is not drawn anew")
 def test_parameters_of_the_module_itself_are_drawn_anew(torch):
     class Scaled(torch.nn.Module):
         def __init__(self):

@@ -65,6 +65,22 @@ def test_another_baseline_may_be_seen_where_nothing_is_hot(baseline):
     assert values.any()
 
 
+def test_baselines_are_not_taken_for_each_other():
+    case = given.given("keras", "softmax")
+    against = -given.WEIGHTS[..., 3]
+    baselines = [0.0, "mean", against, 2 * against]
+    metrics = {str(i): AverageDrop(baseline=one) for i, one in enumerate(baselines)}
+    found = evaluate(case.model, case.docs, METHOD, metrics, targets=3)
+    for name, metric in metrics.items():
+        alone = evaluate(case.model, case.docs, METHOD, metric, targets=3)
+        np.testing.assert_array_equal(
+            found.values(METHOD, name), alone.values(METHOD, "average_drop")
+        )
+    values = [found.values(METHOD, name) for name in metrics]
+    assert (values[2] != values[3]).all()
+    assert (values[0] != values[2]).any()
+
+
 @pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
 @pytest.mark.parametrize("framework", ["keras", "torch"])
 def test_a_model_of_raw_scores_is_measured_as_one_with_the_activation_built_in(

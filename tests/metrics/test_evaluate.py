@@ -252,7 +252,7 @@ def test_one_target_is_for_all(model, docs):
 
 def test_a_label_may_be_given_for_each(model, docs):
     names = ["ant", "bee", "cat", "dog"]
-    units = [3, 1, 0, 2, 2]
+    units = [3, 1, 3, 0, 1]
     found = by_targets(model, docs, [names[unit] for unit in units], target_names=names)
     assert_same(found, by_targets(model, docs, units))
 
@@ -412,6 +412,14 @@ def test_rows_are_plain_data(table):
     assert len(rows) == len(table.measurements)
     assert list(rows[0]) == ["doc", "target", "method", "metric", "value", "reason"]
     assert rows[1] == attrs.asdict(table.measurements[1])
+
+
+def test_numbers_are_given_in_the_order_of_the_docs(table):
+    turned = attrs.evolve(table, measurements=table.measurements[::-1])
+    for method in METHODS:
+        np.testing.assert_array_equal(
+            turned.values(method, "deletion"), table.values(method, "deletion")
+        )
 
 
 def test_dataframes_hold_the_same(table):

@@ -7,7 +7,17 @@ from explainkit.metrics import ParameterRandomization, RandomLogit, evaluate
 from explainkit.similarity import pearson, spearman, ssim
 
 from . import given
-from .given import BIASES, CLASSES, DOCS, SIZES, TOPS, WEIGHTS, on_each_framework
+from .given import (
+    BIASES,
+    CHANNELS,
+    CLASSES,
+    DOCS,
+    PIXELS,
+    SIZES,
+    TOPS,
+    WEIGHTS,
+    on_each_framework,
+)
 from .methods import Brightness, EdgeDetector
 
 METHOD = "gradients"
@@ -98,6 +108,45 @@ def test_of_a_linear_model_the_maps_are_worked_out_by_hand(framework, similarity
     for row, target in enumerate(TOPS):
         maps = [compared(weights[..., target].sum(axis=2)) for weights in (WEIGHTS, other)]
         assert values[row] == pytest.approx(alike(*maps), abs=1e-4)
+
+
+@pytest.mark.parametrize(("stages", "steps"), [(None, [1, 2]), (2, [1, 2]), (1, [2])])
+def test_the_weights_are_drawn_from_the_output_on_and_the_mean_is_told(stages, steps):
+    keras = pytest.importorskip("keras")
+    layers = keras.layers
+    rng = np.random.default_rng(0)
+    shapes = [(PIXELS * CHANNELS, 7), (7,), (7, CLASSES), (CLASSES,)]
+    drawn = [rng.normal(size=shape).astype(np.float32) for shape in shapes]
+    network = keras.Sequential(
+        [
+            keras.Input((*SIZES, CHANNELS)),
+            layers.Flatten(),
+            layers.Dense(7, activation="relu"),
+            layers.Dense(CLASSES),
+        ]
+    )
+    network.set_weights(drawn)
+    docs = np.float32(DOCS)
+    metric = ParameterRandomization(stages=stages, seed=1, similarity="pearson")
+    found = evaluate(network, docs, METHOD, metric, targets=1)
+
+    def map_of(doc, weights):
+        first, bias, last, _ = weights
+        active = doc.ravel() @ first + bias > 0
+        gradient = first @ (active * last[:, 1])
+        return compared(gradient.reshape(*SIZES, CHANNELS).sum(axis=2))
+
+    anew = [list(drawn)]
+    permuting = np.random.default_rng(1)
+    for layer in (slice(2, 4), slice(0, 2)):
+        weights = list(anew[-1])
+        weights[layer] = [permuting.permuted(one, axis=None) for one in weights[layer]]
+        anew.append(weights)
+    for row, doc in enumerate(docs):
+        maps = [map_of(doc, weights) for weights in anew]
+        alike = [pearson(maps[0], maps[step]) for step in steps]
+        value = found.values(METHOD, "parameter_randomization")[row]
+        assert value == pytest.approx(np.mean(alike), abs=1e-4)
 
 
 def weights_of(model):

@@ -36,6 +36,26 @@ def test_how_far_the_map_moves_is_worked_out_by_hand(framework):
         )
 
 
+def test_a_picture_whose_neighbours_cannot_be_explained_has_no_number():
+    keras = pytest.importorskip("keras")
+    layers = keras.layers
+    network = keras.Sequential(
+        [
+            keras.Input((*given.SIZES, 3)),
+            layers.Activation(keras.ops.log),
+            layers.Flatten(),
+            layers.Dense(2),
+        ]
+    )
+    docs = np.random.default_rng(0).uniform(1, 2, (2, *given.SIZES, 3)).astype(np.float32)
+    docs[1, 0, 0] = 1e-3  # so near to zero that noise takes it below
+    metric = MaxSensitivity(samples=2, radius=0.1)
+    found = evaluate(network, docs, "gradients", metric)
+    assert found.measurements[0].reason is None
+    assert found.measurements[1].reason == "a picture near this one could not be explained"
+    assert np.isfinite(found.values("gradients", "max_sensitivity")).tolist() == [True, False]
+
+
 def test_the_greatest_distance_counts():
     map_ = np.array([[3.0, -4.0]])
     others = np.array([[[3.0, -4.0]], [[0.0, 0.0]], [[3.0, -3.0]]])
