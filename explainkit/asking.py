@@ -54,17 +54,21 @@ def ask(
 def pictures_in(estimator: Any, docs: Any) -> NDArray[Any]:
     """Give the pictures among documents, their channels last, shape (N, ..., C).
 
-    Of an estimator that says nothing of it, the documents are the pictures.
+    Of an estimator that says nothing of it, the documents are the pictures; those of two axes
+    have one channel.
     """
     give = find(pictures_in, estimator)
-    return np.asarray(docs) if give is None else give(estimator, docs)
+    if give is not None:
+        return give(estimator, docs)  # type: ignore[no-any-return]
+    pictures = np.asarray(docs)
+    return pictures[..., None] if pictures.ndim <= 3 else pictures
 
 
 @singledispatch
 def with_pictures(estimator: Any, docs: Any, pictures: NDArray[Any]) -> Any:
     """Put other pictures, shape (N, ..., C), in the place of those among documents."""
     put = find(with_pictures, estimator)
-    return pictures if put is None else put(estimator, docs, pictures)
+    return pictures.reshape(np.shape(docs)) if put is None else put(estimator, docs, pictures)
 
 
 @singledispatch

@@ -174,11 +174,11 @@ def _one_by_one(
 ) -> Iterator[Explanation]:
     """Explain many documents for an estimator that knows how to explain one."""
     check_on_error(on_error)
-    if hasattr(docs, "shape"):
-        docs = (docs[position : position + 1] for position in range(len(docs)))
+    batched = hasattr(docs, "shape")
+    one_by_one = (docs[i : i + 1] for i in range(len(docs))) if batched else docs
 
     def explained() -> Iterator[Explanation]:
-        for position, doc in enumerate(docs):
+        for position, doc in enumerate(one_by_one):
             try:
                 yield explain(estimator, doc, **options)
             except FAILURES as error:

@@ -11,7 +11,7 @@ from explainkit.methods import find_method, option_names
 from explainkit.methods.base import Method
 
 #: What `evaluate` sees to itself.
-_OWN = ("docs", "image", "images", "on_error", "reshape_targets", "top_targets")
+_OWN = ("docs", "image", "images", "on_error", "targets", "top_targets")
 
 
 def find_methods(methods: Any, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -34,9 +34,7 @@ def find_methods(methods: Any, options: Mapping[str, Any]) -> dict[str, dict[str
     TypeError, ValueError
         If there is no such method, or none at all.
     """
-    for name in _OWN:
-        if name in options:
-            raise TypeError(f"{name} is no argument of evaluate, which explains one target of each")
+    _check_own(options)
     if isinstance(methods, Mapping):
         named = {str(name): _arguments(method, options) for name, method in methods.items()}
     else:
@@ -55,6 +53,7 @@ def _arguments(method: Any, options: Mapping[str, Any]) -> dict[str, Any]:
     """Give the arguments for one method."""
     if not isinstance(method, Mapping):
         return _completed(find_method(method, {}), options)
+    _check_own(method)
     own = dict(method)
     if "method" not in own:
         return {**options, **own}  # whatever the estimator does when nothing is said
@@ -62,6 +61,15 @@ def _arguments(method: Any, options: Mapping[str, Any]) -> dict[str, Any]:
     known = option_names(asked) if isinstance(asked, str) else []
     chosen = find_method(asked, {name: own.pop(name) for name in known if name in own})
     return {**_completed(chosen, options), **own}
+
+
+def _check_own(arguments: Mapping[str, Any]) -> None:
+    for name in _OWN:
+        if name in arguments:
+            raise TypeError(
+                f"{name} is no argument of evaluate in this place: it explains one target of each "
+                "document, and is told of them apart from methods and their options"
+            )
 
 
 def _completed(method: Method, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -60,8 +60,10 @@ class Batch:
 
     @cached_property
     def pictures(self) -> NDArray[Any]:
-        """The pictures among the documents, their channels last, shape (N, ..., C)."""
-        return pictures_in(self.model, self.docs)
+        """The pictures among the documents, floats, channels last, shape (N, ..., C)."""
+        pictures = pictures_in(self.model, self.docs)
+        # Of whole numbers, what is added would be cut off.
+        return pictures if pictures.dtype.kind == "f" else pictures.astype(np.float32)
 
     @property
     def sizes(self) -> tuple[int, ...]:

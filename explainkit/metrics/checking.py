@@ -63,8 +63,8 @@ def positive_over(map_: ArrayLike, sizes: Sequence[int]) -> NDArray[np.float64]:
     return one_laid(positive, sizes)
 
 
-def ranks_of(maps: NDArray[Any]) -> NDArray[np.float32]:
-    """Rank the pixels of maps, the highest first, as shares of their number: from 0 to 1 - 1/n.
+def ranks_of(maps: NDArray[Any]) -> NDArray[np.int32]:
+    """Rank the pixels of maps, the highest first, from 0 on.
 
     Equal ones are ranked in the order of reading.
 
@@ -74,11 +74,11 @@ def ranks_of(maps: NDArray[Any]) -> NDArray[np.float32]:
 
     Returns
     -------
-    ndarray of float32, shape (N, ...)
+    ndarray of int32, shape (N, ...)
     """
     flat = maps.reshape(len(maps), -1)
     order = np.argsort(-flat, axis=1, kind="stable")
-    shares = np.arange(flat.shape[1], dtype=np.float32) / np.float32(flat.shape[1])
-    ranks = np.empty(flat.shape, np.float32)
-    np.put_along_axis(ranks, order, np.broadcast_to(shares, flat.shape), axis=1)
+    places = np.arange(flat.shape[1], dtype=np.int32)
+    ranks = np.empty(flat.shape, np.int32)
+    np.put_along_axis(ranks, order, np.broadcast_to(places, flat.shape), axis=1)
     return ranks.reshape(maps.shape)

@@ -75,7 +75,8 @@ def complexity(map_: ArrayLike) -> float:
     (1.3863, 1.3863)
     """
     sizes = sizes_of(map_)
-    shares = sizes[sizes > 0] / sizes.sum()
+    shares = sizes / sizes.sum()
+    shares = shares[shares > 0]  # also of what is too small to have one
     return float(max(0.0, -(shares @ np.log(shares))))
 
 

@@ -40,6 +40,17 @@ def area_under(curve: ArrayLike) -> float:
     return float((points[:-1] + points[1:]).mean() / 2)
 
 
+def counts_of(pixels: int, steps: int) -> NDArray[np.int32]:
+    """Tell how many pixels the steps from none to all reach, shape (steps + 1,), rounded up.
+
+    Examples
+    --------
+    >>> counts_of(10, 4)
+    array([ 0,  3,  5,  8, 10], dtype=int32)
+    """
+    return np.asarray([-(-pixels * step // steps) for step in range(steps + 1)], np.int32)
+
+
 @attrs.frozen(slots=False)
 class _Curve(Metric):
     """What is common to curves over the share of the pixels that went or came.
@@ -93,8 +104,8 @@ class Deletion(_Curve):
 
     def curves(self, batch: Batch) -> NDArray[np.float64]:
         """Give the model's output at each step, shape (N, steps + 1)."""
-        hidden = np.arange(1, self.steps + 1, dtype=np.float32) / np.float32(self.steps)
         ranks = batch.once("ranks", lambda: ranks_of(batch.maps))
+        hidden = counts_of(ranks[0].size, self.steps)[1:]
         found = probe(batch, Hide(baseline=self.baseline), hidden, ranks)
         return np.concatenate([found.whole[:, None], found.changed], axis=1)
 
@@ -121,9 +132,9 @@ class Insertion(_Curve):
 
     def curves(self, batch: Batch) -> NDArray[np.float64]:
         """Give the model's output at each step, shape (N, steps + 1)."""
-        # Hidden are those that come last, ever fewer of them.
-        hidden = 1 - np.arange(self.steps, dtype=np.float32) / np.float32(self.steps)
         ranks = batch.once("ranks", lambda: ranks_of(batch.maps))
-        last_first = np.float32(1 - 1 / ranks[0].size) - ranks
+        pixels = ranks[0].size
+        # Hidden are those that come last, ever fewer of them.
+        hidden, last_first = pixels - counts_of(pixels, self.steps)[:-1], pixels - 1 - ranks
         found = probe(batch, Hide(baseline=self.baseline), hidden, last_first)
         return np.concatenate([found.changed, found.whole[:, None]], axis=1)

@@ -172,7 +172,7 @@ def _parts(docs: Any, count: int | None, batch_size: int) -> Iterator[tuple[int,
         )
     batch: list[Any] = []
     start = 0
-    for doc in map(_on_the_host, docs):
+    for doc in map(_one_on_the_host, docs):
         # A doc of another size begins a batch of its own.
         if len(batch) == batch_size or (batch and signature(batch[-1]) != signature(doc)):
             yield start, joined(batch)
@@ -181,6 +181,17 @@ def _parts(docs: Any, count: int | None, batch_size: int) -> Iterator[tuple[int,
         batch.append(doc)
     if batch:
         yield start, joined(batch)
+
+
+def _one_on_the_host(doc: Any) -> Any:
+    found = _on_the_host(doc)
+    counts = {len(array) if array.ndim else 0 for array in arrays_of(found)}
+    if counts != {1}:
+        raise ValueError(
+            f"docs gives arrays of shape {arrays_of(found)[0].shape}; an iterable gives docs one "
+            "by one, each of shape (1, ...); an array gives all at once"
+        )
+    return found
 
 
 def _on_the_host(docs: Any) -> Any:

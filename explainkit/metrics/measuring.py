@@ -145,6 +145,13 @@ class Evaluator:
         return found
 
     def _check_probabilities(self, explanations: Sequence[Explanation]) -> None:
+        targets = [one.targets[0].target for one in explanations]
+        other = [target for target in targets if not isinstance(target, int)]
+        if self.activation and other:
+            raise ValueError(
+                f"activation={self.activation!r} makes probabilities of the units of the only "
+                f"output, and target {other[0]!r} is none of them; leave it out"
+            )
         asking = [name for name, metric in self.metrics.items() if metric.needs_probabilities]
         raw = [one for one in explanations if one.targets[0].proba is None]
         if asking and raw and self.activation is None:

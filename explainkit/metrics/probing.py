@@ -58,7 +58,7 @@ class Change(ABC):
 
 @attrs.frozen(slots=False)
 class Hide(Change):
-    """Hide the pixels whose rank, the recipe, is below the step's: a share of all pixels."""
+    """Hide the pixels whose rank, the recipe, is below the step's."""
 
     def changed(self, xp: Any, pixels: Tensor, other: Tensor, recipe: Any, item: Any) -> Tensor:
         """Change pictures."""
@@ -202,7 +202,8 @@ def _activated(activation: str, batch: Batch, docs: Any, asked: Probe, wanted: A
     """Make probabilities of all scores of the model, which does not do so itself."""
     [scores] = outputs_of(batch.model, rows_of(docs, slice(1)), [], 1)
     units = np.arange(scores.shape[1])
-    answer = ask(batch.model, docs, asked, targets=np.tile(units, (len(wanted), 1)))
+    raw = attrs.evolve(asked, of_probability=False)
+    answer = ask(batch.model, docs, raw, targets=np.tile(units, (len(wanted), 1)))
     turn = ACTIVATIONS[activation]
     rows = np.arange(len(wanted))
     return Probed(turn(answer.scores)[rows, wanted], turn(answer.maps)[rows, wanted])

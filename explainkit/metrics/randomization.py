@@ -123,7 +123,12 @@ class RandomLogit(Metric):
             reason = "another class is drawn where the target is one: a unit of the only output"
             return [UnmeasurableError(reason)] * len(batch)
         [scores] = outputs_of(batch.model, rows_of(batch.docs, slice(1)), [], 1)
-        units = max(scores.shape[1], 2)  # a single sigmoid has two classes
+        units = scores.shape[1]
+        if units == 1 and batch.explanations[0].is_regression:
+            return [
+                UnmeasurableError("the model gives one quantity: there is no other class")
+            ] * len(batch)
+        units = max(units, 2)  # a single sigmoid has two classes
         draw = [np.random.default_rng((self.seed, position)) for position in batch.positions]
         others = [
             (target + rng.integers(1, units)) % units

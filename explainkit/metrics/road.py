@@ -150,12 +150,12 @@ class _ROAD(Metric):
         return each(_mean_of_ranked, found.changed, batch.maps)
 
     def _without(
-        self, picture: NDArray[Any], ranks: NDArray[np.float32], scale: float
+        self, picture: NDArray[Any], ranks: NDArray[np.int32], scale: float
     ) -> NDArray[np.float64]:
         """Remove each share of the pixels of one picture, shape (shares, height, width, C)."""
         rng, removed = np.random.default_rng(self.seed), []
         for part in self.shares:
-            hidden = ranks < np.float32(part)
+            hidden = ranks < round(part * ranks.size)
             pixels = impute(picture, hidden)
             noise = rng.standard_normal(pixels.shape) * self.noise * scale
             removed.append(pixels + hidden[..., None] * noise)

@@ -42,7 +42,10 @@ def in_words(value: Any) -> str:
         return ", ".join(f"{name}={in_words(one)}" for name, one in sorted(value.items()))
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(in_words, value))}]"
-    return value.__qualname__ if isinstance(value, FunctionType) else repr(value)
+    if isinstance(value, FunctionType):
+        written = value.__code__.co_code + repr(value.__code__.co_consts).encode()
+        return f"{value.__qualname__} {hashlib.sha256(written).hexdigest()[:16]}"
+    return repr(value)
 
 
 @attrs.define
@@ -72,10 +75,13 @@ class Saved:
             If it holds something else, or the answers to another question.
         """
         saved = cls(Path(path), {"explainkit": "evaluation", "schema": SCHEMA, **question})
-        if saved.path.exists() and saved.path.stat().st_size:
-            saved._read()
+        first = json.dumps(saved.question) + "\n"
+        # Nothing, or a first line that was cut off, is a beginning.
+        there = saved.path.read_bytes() if saved.path.exists() else b""
+        if first.encode().startswith(there):
+            saved.path.write_text(first, encoding="utf-8")
         else:
-            saved.path.write_text(json.dumps(saved.question) + "\n", encoding="utf-8")
+            saved._read()
         return saved
 
     def _read(self) -> None:
@@ -118,13 +124,14 @@ class Saved:
         """
         if (doc, method) not in self.answers:
             return None
-        known, found = self.answers[doc, method]
+        known, measured = self.answers[doc, method]
         if known != digest:
             raise ValueError(
                 f"{self.path} holds measurements of another doc {doc}, target or mask; give the "
                 "docs in the same order, or another path"
             )
-        return found
+        found = {one.metric: one for one in measured}
+        return [found[name] for name in self.question["metrics"]]
 
     def add(self, digests: Sequence[str], measured: Iterable[Sequence[Measurement]]) -> None:
         """Write down what was measured of documents, each by one method."""

@@ -34,11 +34,8 @@ def hidden_counts(steps, pixels=PIXELS):
 
 
 def shown_counts(steps, pixels=PIXELS):
-    """How many pixels are shown: those that lie wholly within the share."""
-    return [
-        (sum(Fraction(r + 1, pixels) <= Fraction(k, steps) for r in range(pixels)), True)
-        for k in range(steps + 1)
-    ]
+    """How many pixels are shown: as many as are hidden."""
+    return [(count, True) for count, _ in hidden_counts(steps, pixels)]
 
 
 def trapezoids(points):
