@@ -1,6 +1,6 @@
 """What is asked of estimators beside explanations: bare answers, and weights drawn anew."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import singledispatch
 from typing import Any
 
@@ -51,30 +51,34 @@ def ask(
 
 
 @singledispatch
-def pictures_in(estimator: Any, docs: Any) -> NDArray[Any]:
+def pictures_in(estimator: Any, docs: Any, targets: Any = None) -> NDArray[Any]:
     """Give the pictures among documents, their channels last, shape (N, ..., C).
+
+    Of several inputs it is the first picture that the targets depend on.
 
     Of an estimator that says nothing of it, the documents are the pictures; those of two axes
     have one channel.
     """
     give = find(pictures_in, estimator)
     if give is not None:
-        return give(estimator, docs)  # type: ignore[no-any-return]
+        return give(estimator, docs, targets)  # type: ignore[no-any-return]
     pictures = np.asarray(docs)
     return pictures[..., None] if pictures.ndim <= 3 else pictures
 
 
 @singledispatch
-def with_pictures(estimator: Any, docs: Any, pictures: NDArray[Any]) -> Any:
-    """Put other pictures, shape (N, ..., C), in the place of those among documents."""
+def with_pictures(estimator: Any, docs: Any, pictures: NDArray[Any], targets: Any = None) -> Any:
+    """Put other pictures, shape (N, ..., C), in the place of those that `pictures_in` gives."""
     put = find(with_pictures, estimator)
-    return pictures.reshape(np.shape(docs)) if put is None else put(estimator, docs, pictures)
+    if put is None:
+        return pictures.reshape(np.shape(docs))
+    return put(estimator, docs, pictures, targets)
 
 
 @singledispatch
 def redrawn(
     estimator: Any, docs: Any, *, stages: int | None = None, seed: int = 0
-) -> Iterator[Any]:
+) -> Iterable[Any]:
     """Draw an estimator's weights anew, layer by layer from its output; it keeps its own.
 
     Parameters
@@ -89,8 +93,9 @@ def redrawn(
 
     Returns
     -------
-    iterator of estimators
-        After each step, to be explained. It is one object: the next step changes it.
+    iterable of estimators
+        After each step, to be explained. It is one object: the next step changes it, and gone
+        through again, it begins again.
     """
     redraw = find(redrawn, estimator)
     if redraw is None:
@@ -98,15 +103,22 @@ def redrawn(
             f"nobody knows the weights of a {type(estimator).__name__}: they can be drawn anew in "
             "Keras models and PyTorch modules"
         )
-    found: Iterator[Any] = redraw(estimator, docs, stages=stages, seed=seed)
+    found: Iterable[Any] = redraw(estimator, docs, stages=stages, seed=seed)
     return found
 
 
 @singledispatch
-def digest(estimator: Any) -> str:
-    """Tell one set of weights from another, by a short text; empty where nobody can.
+def digest(estimator: Any, docs: Any) -> str:
+    """Tell what an estimator has learnt from what another has, by a short text.
 
-    Two estimators of one digest give one answer, as far as their weights go.
+    Of two with equal layers and equal weights it is the same; it is empty where nobody can tell.
+
+    Parameters
+    ----------
+    estimator
+        A model.
+    docs : array, shape (N, ...)
+        Documents, for models that are built by them.
     """
     tell = find(digest, estimator)
-    return "" if tell is None else tell(estimator)
+    return "" if tell is None else tell(estimator, docs)

@@ -5,7 +5,9 @@ This room knows no other. Estimators fill the records, formatters draw them.
 
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import FrameType
 from typing import Any
 
@@ -31,8 +33,26 @@ class ExplanationWarning(UserWarning):
     """Something about an explanation that a person should know before trusting it."""
 
 
+_quiet: ContextVar[bool] = ContextVar("quiet", default=False)
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Have no explanation warn in here, for those who look at the records themselves.
+
+    Only in this thread, which Python's own `warnings.catch_warnings` does not promise.
+    """
+    token = _quiet.set(True)
+    try:
+        yield
+    finally:
+        _quiet.reset(token)
+
+
 def warn(message: str) -> None:
     """Warn at the line outside the package that asked for the explanation."""
+    if _quiet.get():
+        return
     level = 1
     frame: FrameType | None = sys._getframe()  # noqa: SLF001 - as warnings does itself
     while frame is not None and _is_ours(frame.f_globals.get("__name__", "")):

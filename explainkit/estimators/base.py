@@ -107,6 +107,10 @@ class Explainer(ABC):
         """Give the numbers that a layer, and the layers in it, have learnt, by keys."""
 
     @abstractmethod
+    def structure(self) -> str:
+        """Say of which layers the estimator is made, alike in every process."""
+
+    @abstractmethod
     def learnt(self) -> Iterable[NDArray[Any]]:
         """Give all that the estimator has learnt, also what is not differentiated."""
 

@@ -19,7 +19,7 @@ from explainkit.estimators.documents import arrays_of, rearranged
 from explainkit.estimators.explaining import explain
 from explainkit.estimators.programs import ask as ask_program
 from explainkit.estimators.questions import Question, picture_among, resolve
-from explainkit.estimators.redrawing import Redrawn, redraw
+from explainkit.estimators.redrawing import Redrawing, Redrawn
 from explainkit.explain import explain_prediction, explain_predictions
 from explainkit.explanation import Explanation
 from explainkit.failures import OnError
@@ -34,6 +34,7 @@ from explainkit.inspection import (
 from explainkit.layers import LayerCall
 from explainkit.methods import find_method
 from explainkit.methods.base import Method
+from explainkit.methods.subject import PicturePoint
 from explainkit.pictures import as_picture
 from explainkit.targets import TargetSpace
 
@@ -186,30 +187,38 @@ class _Doors:
         probas = answer.scores if answer.probas is None else answer.probas
         return Answered(answer.scores, probas, answer.maps)
 
-    def pictures_in(self, model: Any, docs: Any) -> NDArray[Any]:
-        explainer = self.explainer(model)
-        checked = explainer.inputs().check_docs(docs)
-        point = picture_among(explainer, checked, ())
+    def pictures_in(self, model: Any, docs: Any, targets: Any = None) -> NDArray[Any]:
+        checked, point = self._picture(model, docs, targets)
         pictures = np.asarray(arrays_of(checked)[point.position])
         return np.moveaxis(pictures, 1, -1) if point.form.channels_first else pictures
 
-    def with_pictures(self, model: Any, docs: Any, pictures: NDArray[Any]) -> Any:
-        explainer = self.explainer(model)
-        checked = explainer.inputs().check_docs(docs)
-        point, parts = picture_among(explainer, checked, ()), arrays_of(checked)
+    def with_pictures(
+        self, model: Any, docs: Any, pictures: NDArray[Any], targets: Any = None
+    ) -> Any:
+        checked, point = self._picture(model, docs, targets)
+        parts = arrays_of(checked)
         placed = np.moveaxis(pictures, -1, 1) if point.form.channels_first else pictures
         parts[point.position] = placed
         return rearranged(checked, parts)
 
+    def _picture(self, model: Any, docs: Any, targets: Any) -> tuple[Any, PicturePoint]:
+        explainer = self.explainer(model)
+        checked = explainer.inputs().check_docs(docs)
+        space = TargetSpace(explainer.anatomy(checked).outputs)
+        given = list(dict.fromkeys(targets)) if targets is not None else None
+        chosen = space.choose(given, 1)
+        return checked, picture_among(explainer, checked, chosen.outputs)
+
     def redrawn(
         self, model: Any, docs: Any, *, stages: int | None = None, seed: int = 0
-    ) -> Iterator[Redrawn]:
+    ) -> Redrawing:
         explainer = self.explainer(model)
-        return redraw(explainer, explainer.inputs().check_docs(docs), stages, seed)
+        return Redrawing.of(explainer, explainer.inputs().check_docs(docs), stages, seed)
 
-    def digest(self, model: Any) -> str:
+    def digest(self, model: Any, docs: Any) -> str:
         explainer = self.explainer(model)
-        found = hashlib.sha256(explainer.name.encode())
+        explainer.anatomy(explainer.inputs().check_docs(docs))  # builds what is not built yet
+        found = hashlib.sha256(explainer.structure().encode())
         for weight in explainer.learnt():
             found.update(f"{weight.dtype}{weight.shape}".encode())
             found.update(np.ascontiguousarray(weight).tobytes())

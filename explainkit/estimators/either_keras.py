@@ -122,6 +122,12 @@ class KerasLikeExplainer(Explainer):
         }
         return {key: self.numbers(one) for key, one in found.items()}
 
+    def structure(self) -> str:
+        layers = self.model._flatten_layers()  # noqa: SLF001 - no public way
+        parts = ((type(one).__name__, getattr(one, "activation", None)) for one in layers)
+        # Not their names, which count what was built before.
+        return " ".join(f"{kind}:{getattr(act, '__name__', '')}" for kind, act in parts)
+
     def learnt(self) -> Iterable[NDArray[Any]]:
         here = {} if self.instead is None else self.instead
         return (self.numbers(here.get(id(one), one)) for one in self.model.weights)

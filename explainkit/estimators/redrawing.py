@@ -23,44 +23,62 @@ class Redrawn:
     explainer: Explainer
 
 
-def redraw(explainer: Explainer, docs: Any, stages: int | None, seed: int) -> Iterator[Redrawn]:
-    """Draw the weights of a model anew, layer by layer, beginning with its output.
+@attrs.frozen(eq=False)
+class Redrawing:
+    """The stages in which an estimator's weights are drawn anew, beginning with its output.
 
     The numbers of each weight change places, so that their sizes are those of a model that
-    has learnt, and nothing else is.
+    has learnt, and nothing else is. It is gone through as often as is wanted: what is compiled
+    for the estimator with other weights is kept.
 
-    Parameters
+    Attributes
     ----------
-    explainer : Explainer
-    docs : arrays
-        Checked documents.
-    stages : int or None
-        In how many steps all layers are gone through; None for one for each layer.
+    redrawn : Redrawn
+        What each stage gives: one object, which the next stage changes.
+    layers : list of dict
+        The weights of each layer, those of the output first.
+    count : int
+        In how many stages all layers are gone through.
     seed : int
-
-    Returns
-    -------
-    iterator of Redrawn
-        After each step. It is one object: the next step changes it.
     """
-    if stages is not None and (isinstance(stages, bool) or not isinstance(stages, int)):
-        raise TypeError(
-            f"stages is {stages!r}; give a whole number, or None for one for each layer"
-        )
-    if stages is not None and stages < 1:
-        raise ValueError(f"stages is {stages}; give 1 or more, or None for one for each layer")
-    explainer.anatomy(docs)  # builds what is built when it is first called
-    other, rng = explainer.detached(), np.random.default_rng(seed)
-    layers = _learning(other, other.anatomy(docs).index)
-    if not layers:
-        raise ValueError(f"model '{explainer.name}' has no weights that could be drawn anew")
-    count = len(layers) if stages is None else min(stages, len(layers))
-    redrawn = Redrawn(other)
-    for positions in np.array_split(np.arange(len(layers)), count):
-        for position in positions:
-            layer = layers[position]
-            other.reweigh({key: rng.permuted(one, axis=None) for key, one in layer.items()})
-        yield redrawn
+
+    redrawn: Redrawn
+    layers: list[dict[Any, Any]]
+    count: int
+    seed: int
+
+    @classmethod
+    def of(cls, explainer: Explainer, docs: Any, stages: int | None, seed: int) -> "Redrawing":
+        """Detach a model from its weights.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is nothing to be drawn, or not in so many stages.
+        """
+        if stages is not None and (isinstance(stages, bool) or not isinstance(stages, int)):
+            raise TypeError(
+                f"stages is {stages!r}; give a whole number, or None for one for each layer"
+            )
+        if stages is not None and stages < 1:
+            raise ValueError(f"stages is {stages}; give 1 or more, or None for one for each layer")
+        explainer.anatomy(docs)  # builds what is built when it is first called
+        other = explainer.detached()
+        layers = _learning(other, other.anatomy(docs).index)
+        if not layers:
+            raise ValueError(f"model '{explainer.name}' has no weights that could be drawn anew")
+        count = len(layers) if stages is None else min(stages, len(layers))
+        return cls(Redrawn(other), layers, count, seed)
+
+    def __iter__(self) -> Iterator[Redrawn]:
+        other, rng = self.redrawn.explainer, np.random.default_rng(self.seed)
+        for layer in self.layers:
+            other.reweigh(layer)
+        for positions in np.array_split(np.arange(len(self.layers)), self.count):
+            for position in positions:
+                layer = self.layers[position]
+                other.reweigh({key: rng.permuted(one, axis=None) for key, one in layer.items()})
+            yield self.redrawn
 
 
 def _learning(explainer: Explainer, index: LayerIndex) -> list[dict[Any, Any]]:

@@ -81,6 +81,9 @@ class TorchExplainer(Explainer):
                 f"without changing it: {error}"
             ) from error
 
+    def structure(self) -> str:
+        return str(self.model)
+
     def learnt(self) -> Iterable[NDArray[Any]]:
         kept = self.model.state_dict().values()
         return (_on_the_host(one) for one in kept if isinstance(one, torch.Tensor))

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import attrs
+import numpy as np
 
 from explainkit.explanation import Explanation
+from explainkit.intervals import interval_of
 from explainkit.localization.box import Box
 from explainkit.localization.boxes import USUAL_THRESHOLD, find_box
 from explainkit.localization.heat import BlankMapError
@@ -276,11 +278,7 @@ def _positions_of(label: Label, expl: Explanation, place: int) -> Iterator[int]:
 
 
 def _error_rate(wrong: Sequence[bool]) -> ErrorRate:
-    from scipy.stats import binomtest
-
-    errors, count = sum(wrong), len(wrong)
-    interval = binomtest(errors, count).proportion_ci(confidence_level=0.95, method="wilson")
-    return ErrorRate(errors / count, float(interval.low), float(interval.high))
+    return ErrorRate(*interval_of(np.asarray(wrong, np.float64), is_share=True))
 
 
 def _as_counts(given: Any) -> list[int]:

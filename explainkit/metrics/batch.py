@@ -38,6 +38,8 @@ class Batch:
         The pixels that belong to the target of each document, where that is known.
     activation : {"softmax", "sigmoid"} or None
         What makes probabilities of the model's outputs where the model does not.
+    shared : dict
+        What metrics keep from one batch to the next, and from one method to the next.
     """
 
     model: Any
@@ -48,6 +50,7 @@ class Batch:
     positions: Sequence[int] = ()
     masks: NDArray[np.bool_] | None = None
     activation: str | None = None
+    shared: dict[Hashable, Any] = attrs.field(factory=dict)
     _found: dict[Hashable, Any] = attrs.field(factory=dict, init=False)
 
     def __len__(self) -> int:
@@ -61,7 +64,7 @@ class Batch:
     @cached_property
     def pictures(self) -> NDArray[Any]:
         """The pictures among the documents, floats, channels last, shape (N, ..., C)."""
-        pictures = pictures_in(self.model, self.docs)
+        pictures = pictures_in(self.model, self.docs, self.targets)
         # Of whole numbers, what is added would be cut off.
         return pictures if pictures.dtype.kind == "f" else pictures.astype(np.float32)
 
@@ -99,8 +102,12 @@ class Batch:
         """
         docs = self.docs
         if pictures is not None:
-            docs = with_pictures(self.model, docs, pictures)
+            docs = with_pictures(self.model, docs, pictures, self.targets)
         asked = {"batch_size": len(self), **self.asked, "on_error": "record"}
+        layer = self.explanations[0].layer
+        if model is not None and "layer" in asked and layer:
+            # The model's own layers may be none of the other's, but are called alike.
+            asked["layer"] = layer.split(" + ")
         found = explained_at(
             self.model if model is None else model,
             docs,

@@ -32,11 +32,18 @@ def numbers_of(map_: ArrayLike) -> NDArray[np.float64]:
 
 
 def sizes_of(map_: ArrayLike) -> NDArray[np.float64]:
-    """Give the absolute values of a map, of which one at least is not zero."""
+    """Give the absolute values of a map, of which one at least is not zero, as shares of it."""
     sizes = np.abs(numbers_of(map_))
     if not sizes.any():
         raise UnmeasurableError("the map is zero everywhere")
-    return sizes
+    return np.asarray(sizes / sizes.max())  # whose sum is no number too large
+
+
+def ranges_of(pictures: NDArray[Any]) -> NDArray[np.float64]:
+    """Tell the range of values of each picture, shape (N,); 1 where all are equal."""
+    flat = pictures.reshape(len(pictures), -1).astype(np.float64)
+    ranges = flat.max(axis=1) - flat.min(axis=1)
+    return np.where(ranges > 0, ranges, 1.0)
 
 
 def mask_of(mask: ArrayLike) -> NDArray[np.bool_]:
@@ -50,7 +57,7 @@ def mask_of(mask: ArrayLike) -> NDArray[np.bool_]:
 
 
 def positive_over(map_: ArrayLike, sizes: Sequence[int]) -> NDArray[np.float64]:
-    """Lay the positive part of a map over a picture.
+    """Lay the positive part of a map over a picture, as shares of its maximum.
 
     Raises
     ------
@@ -60,7 +67,7 @@ def positive_over(map_: ArrayLike, sizes: Sequence[int]) -> NDArray[np.float64]:
     positive = np.maximum(numbers_of(map_), 0)
     if not positive.any():
         raise UnmeasurableError("the map has no positive part: nothing speaks for the target")
-    return one_laid(positive, sizes)
+    return one_laid(positive / positive.max(), sizes)
 
 
 def ranks_of(maps: NDArray[Any]) -> NDArray[np.int32]:

@@ -13,6 +13,8 @@ from explainkit.metrics.batch import Batch
 from explainkit.metrics.checking import UnmeasurableError
 from explainkit.metrics.probing import Dim, Probed, probe
 
+_ROUNDING = 1e-3  # of half precision
+
 
 def average_drop(whole: float, explained: float) -> float:
     """Tell which share of a probability is lost.
@@ -110,6 +112,13 @@ class _Confidence(Metric):
     def of(whole: float, explained: float) -> float:
         """Compare the two probabilities."""
 
+    def _compared(self, whole: float, explained: float) -> float:
+        for probability in (whole, explained):
+            # Rounding may take a sum of exponentials a little too far.
+            if not -_ROUNDING <= probability <= 1 + _ROUNDING:
+                raise UnmeasurableError(f"the model gives {probability}, which is no probability")
+        return self.of(whole, explained)
+
     def measure(self, batch: Batch) -> Sequence[Measured]:
         """Measure each explanation of a batch."""
         dim = Dim(baseline=self.baseline)
@@ -120,7 +129,7 @@ class _Confidence(Metric):
         # What is an array has no key.
         key = None if isinstance(self.baseline, np.ndarray) else dim
         found = dimmed() if key is None else batch.once(key, dimmed)
-        return each(self.of, found.whole, found.changed[:, 0])
+        return each(self._compared, found.whole, found.changed[:, 0])
 
 
 @attrs.frozen(slots=False)

@@ -12,7 +12,7 @@ from explainkit.localization import box_of, find_box, find_mask, iou
 from explainkit.methods.options import share
 from explainkit.metrics.base import Measured, Metric, each, masks_of
 from explainkit.metrics.batch import Batch
-from explainkit.metrics.checking import mask_of, positive_over
+from explainkit.metrics.checking import UnmeasurableError, mask_of, positive_over
 
 
 def mask_iou(map_: ArrayLike, mask: ArrayLike, threshold: float = 0.15) -> float:
@@ -72,6 +72,8 @@ def box_iou(map_: ArrayLike, mask: ArrayLike, threshold: float = 0.15) -> float:
 
 
 def _heat(map_: ArrayLike, mask: ArrayLike) -> NDArray[np.float64]:
+    if np.ndim(mask) != 2:
+        raise UnmeasurableError(f"boxes lie in pictures; this has {np.ndim(mask)} axes")
     return positive_over(map_, np.shape(mask))
 
 

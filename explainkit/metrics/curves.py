@@ -61,7 +61,6 @@ class _Curve(Metric):
         How many steps from none to all pixels.
     """
 
-    needs_probabilities: ClassVar[bool] = False
     cost: ClassVar[str] = "1 pass, and 1 for each step"
 
     steps: int = attrs.field(default=32, kw_only=True, validator=whole_number(2))

@@ -1,6 +1,7 @@
 """Many explanations measured: each document, by each method, by each metric."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from os import PathLike
 from typing import Any, Literal
 
@@ -17,7 +18,7 @@ from explainkit.estimators.documents import (
     signature,
 )
 from explainkit.methods.base import Method
-from explainkit.metrics.asking import Masks, Targets, find_methods
+from explainkit.metrics.arguments import Masks, Targets, find_methods
 from explainkit.metrics.base import Metric
 from explainkit.metrics.finding import find_metrics
 from explainkit.metrics.measuring import Evaluator
@@ -115,22 +116,25 @@ def evaluate(
     _check(measures, masks, activation, batch_size, confidence)
     arrays = arrays_in(model, docs)
     count = len(arrays[0]) if arrays else None
-    if count == 0:
+    of_docs, of_pictures = Targets(targets, count), Masks(masks, count)
+    parts = _parts(docs, count, batch_size)
+    first = next(parts, None)
+    if first is None:
         raise ValueError("docs is empty")
     evaluator = Evaluator(model, asked, measures, activation, batch_size)
-    saved = None if save is None else Saved.at(save, evaluator.in_words())
-    of_docs, masks_of_docs = Targets(targets, count), Masks(masks, count)
+    saved = None if save is None else Saved.at(save, evaluator.in_words(first[1]))
     rows: list[Measurement] = []
     with _bar(None if count is None else count * len(asked), progress) as bar:
-        for start, part in _parts(docs, count, batch_size):
+        for start, part in chain([first], parts):
             positions = range(start, start + len(arrays_of(part)[0]))
-            sizes = pictures_in(model, part).shape[1:-1]
-            of_part = masks_of_docs.following(len(positions), sizes)
-            for found in evaluator.measured(part, positions, of_docs, of_part, saved):
+            of_part = of_docs.of(positions)
+            sizes = pictures_in(model, part, of_part).shape[1:-1]
+            seen = of_pictures.following(len(positions), sizes)
+            for found in evaluator.measured(part, positions, of_part, seen, saved):
                 rows += [row for of_doc in found for row in of_doc]
                 bar.update(len(found))
-    if not rows:
-        raise ValueError("docs is empty")
+    for what in (of_docs, of_pictures):
+        what.check_used_up(positions[-1] + 1)
     return Evaluation(tuple(rows), tuple(asked), measures, confidence)
 
 

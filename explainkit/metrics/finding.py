@@ -1,6 +1,6 @@
 """The metrics by name, and the errors for those that are not there."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from explainkit.metrics.base import Metric
@@ -57,7 +57,8 @@ def find_metrics(metrics: Any) -> dict[str, Metric]:
     if isinstance(metrics, Mapping):
         named = {str(name): find_metric(metric) for name, metric in metrics.items()}
     else:
-        given = metrics if isinstance(metrics, list | tuple) else [metrics]
+        single = isinstance(metrics, str | Metric | type) or not isinstance(metrics, Iterable)
+        given = [metrics] if single else list(metrics)
         found = [find_metric(metric) for metric in given]
         named = {metric.name: metric for metric in found}
         if len(named) < len(found):
@@ -68,8 +69,10 @@ def find_metrics(metrics: Any) -> dict[str, Metric]:
     return named
 
 
-def find_metric(metric: str | Metric) -> Metric:
+def find_metric(metric: str | Metric | type[Metric]) -> Metric:
     """Make one metric, given by its name, or made by hand."""
+    if isinstance(metric, type) and issubclass(metric, Metric):
+        return metric()
     if isinstance(metric, Metric):
         return metric
     if not isinstance(metric, str):

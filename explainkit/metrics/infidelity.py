@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import attrs
 import numpy as np
@@ -13,6 +13,7 @@ from explainkit.methods.noise import noise_like, seed_field
 from explainkit.methods.options import flag, one_of, share, whole_number
 from explainkit.metrics.base import Measured, Metric, each
 from explainkit.metrics.batch import Batch
+from explainkit.metrics.checking import ranges_of
 from explainkit.metrics.probing import Cover, Subtract, probe
 
 
@@ -131,10 +132,3 @@ class Infidelity(Metric):
         drops = found.whole[:, None] - found.changed
         measure = partial(infidelity, scaled=self.scaled)
         return each(measure, scales[:, None] * said, drops)
-
-
-def ranges_of(pictures: NDArray[Any]) -> NDArray[np.float64]:
-    """Tell the range of values of each picture, shape (N,); 1 where all are equal."""
-    flat = pictures.reshape(len(pictures), -1).astype(np.float64)
-    ranges = flat.max(axis=1) - flat.min(axis=1)
-    return np.where(ranges > 0, ranges, 1.0)

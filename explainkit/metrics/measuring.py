@@ -1,7 +1,6 @@
 """A batch of documents explained and measured, by each method and each metric."""
 
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -10,10 +9,10 @@ import numpy as np
 from explainkit.asking import digest
 from explainkit.estimators.documents import arrays_of, rows_of
 from explainkit.explain import explain_predictions
-from explainkit.explanation import Explanation, ExplanationWarning, TargetName
-from explainkit.metrics.asking import Targets
+from explainkit.explanation import Explanation, TargetName, without_warnings
 from explainkit.metrics.base import Measured, Metric
 from explainkit.metrics.batch import Batch
+from explainkit.metrics.checking import UnmeasurableError
 from explainkit.metrics.results import Measurement
 from explainkit.metrics.saving import Saved, digest_of, in_words
 from explainkit.metrics.targeting import explained_at
@@ -31,6 +30,8 @@ class Evaluator:
     metrics : dict of Metric
     activation : str or None
     batch_size : int
+    shared : dict
+        What metrics keep from one batch to the next.
     """
 
     model: Any
@@ -38,18 +39,24 @@ class Evaluator:
     metrics: dict[str, Metric]
     activation: str | None
     batch_size: int
+    shared: dict[Hashable, Any] = attrs.field(factory=dict)
 
-    def in_words(self) -> dict[str, Any]:
+    def in_words(self, docs: Any) -> dict[str, Any]:
         """Say what is asked, so that a file of other answers is told from one of these."""
         return {
-            "model": digest(self.model),
+            "model": digest(self.model, docs),
             "methods": {name: in_words(one) for name, one in self.methods.items()},
             "metrics": {name: in_words(metric) for name, metric in self.metrics.items()},
             "activation": self.activation,
         }
 
     def measured(
-        self, docs: Any, positions: Sequence[int], targets: Targets, masks: Any, saved: Saved | None
+        self,
+        docs: Any,
+        positions: Sequence[int],
+        wanted: list[Any] | None,
+        masks: Any,
+        saved: Saved | None,
     ) -> Iterator[list[list[Measurement]]]:
         """Measure a batch, method by method.
 
@@ -58,7 +65,6 @@ class Evaluator:
         list of list of Measurement
             For each document, its measurements by all metrics.
         """
-        wanted = targets.of(positions)
         digests = _digests(docs, wanted, masks) if saved else []
         for name in self.methods:
             found = self._known(name, positions, digests, saved)
@@ -94,9 +100,7 @@ class Evaluator:
     ) -> list[list[Measurement]]:
         """Measure some documents by one method."""
         asked = {"batch_size": self.batch_size, **self.methods[name]}
-        with warnings.catch_warnings():
-            # What is blank says so in the table.
-            warnings.simplefilter("ignore", ExplanationWarning)
+        with without_warnings():  # what is blank says so in the table
             explanations = self._explained(docs, targets, asked)
             good = [row for row, one in enumerate(explanations) if not one.error]
             columns: dict[str, Sequence[Measured]] = {}
@@ -112,8 +116,9 @@ class Evaluator:
                     [positions[row] for row in good],
                     None if masks is None else masks[good],
                     self.activation,
+                    self.shared,
                 )
-                columns = {key: metric.measure(batch) for key, metric in self.metrics.items()}
+                columns = {key: _measured(metric, batch) for key, metric in self.metrics.items()}
         found = []
         for row, (position, one) in enumerate(zip(positions, explanations, strict=True)):
             target = None if one.error else one.targets[0].target
@@ -145,20 +150,28 @@ class Evaluator:
         return found
 
     def _check_probabilities(self, explanations: Sequence[Explanation]) -> None:
-        targets = [one.targets[0].target for one in explanations]
-        other = [target for target in targets if not isinstance(target, int)]
+        targets = [one.targets[0] for one in explanations]
+        said = next((one for one in targets if one.proba is not None), None)
+        other = next((one for one in targets if not isinstance(one.target, int)), None)
+        raw = next((one for one in targets if one.proba is None), None)
+        if self.activation and said:
+            raise ValueError(
+                f"activation={self.activation!r} was given, but {explanations[0].estimator} makes "
+                f"probabilities itself, for target {said.target!r}; leave it out"
+            )
         if self.activation and other:
             raise ValueError(
                 f"activation={self.activation!r} makes probabilities of the units of the only "
-                f"output, and target {other[0]!r} is none of them; leave it out"
+                f"output, and target {other.target!r} is none of them; leave it out"
             )
         asking = [name for name, metric in self.metrics.items() if metric.needs_probabilities]
-        raw = [one for one in explanations if one.targets[0].proba is None]
-        if asking and raw and self.activation is None:
+        if asking and raw and not self.activation:
+            remedy = "leave these metrics out"
+            if isinstance(raw.target, int) and not explanations[0].is_regression:
+                remedy = "give activation='softmax' or 'sigmoid', whichever makes probabilities"
             raise ValueError(
-                f"{', '.join(asking)} must know probabilities, and {raw[0].estimator} gives scores "
-                f"as they are for target {raw[0].targets[0].target!r}: give activation='softmax' "
-                "or 'sigmoid', if that makes probabilities of them"
+                f"{', '.join(asking)} must know probabilities, and {explanations[0].estimator} "
+                f"gives a score as it is for target {raw.target!r}: {remedy}"
             )
 
 
@@ -167,13 +180,25 @@ def _target(explanation: Explanation, targets: Any, row: int) -> Any:
     return given if callable(given) else explanation.targets[0].target
 
 
+def _measured(metric: Metric, batch: Batch) -> Sequence[Measured]:
+    found = metric.measure(batch)
+    if len(found) != len(batch):
+        raise ValueError(
+            f"metric {metric.name!r} measured {len(found)} of {len(batch)} explanations; give a "
+            "number, or an UnmeasurableError, for each"
+        )
+    return found
+
+
 def _measurement(
     doc: int, target: TargetName | None, method: str, metric: str, found: Any
 ) -> Measurement:
-    if isinstance(found, float):
-        reason = "the model's output is NaN or infinite" if not np.isfinite(found) else None
-        return Measurement(doc, target, method, metric, np.nan if reason else found, reason)
-    return Measurement(doc, target, method, metric, np.nan, str(found))
+    if isinstance(found, str | UnmeasurableError):
+        return Measurement(doc, target, method, metric, np.nan, str(found))
+    value = float(found)
+    if not np.isfinite(value):
+        return Measurement(doc, target, method, metric, np.nan, f"it comes to {value}")
+    return Measurement(doc, target, method, metric, value)
 
 
 def _digests(docs: Any, targets: Any, masks: Any) -> list[str]:
@@ -183,11 +208,7 @@ def _digests(docs: Any, targets: Any, masks: Any) -> list[str]:
         digest_of(
             *(array[row] for array in arrays),
             None if masks is None else masks[row],
-            None if targets is None else np.asarray(_named(targets[row])),
+            None if targets is None else np.asarray(in_words(targets[row])),
         )
         for row in range(len(arrays[0]))
     ]
-
-
-def _named(target: Any) -> str:
-    return str(getattr(target, "__qualname__", target))

@@ -187,6 +187,11 @@ def probe(
         asked = Probe(change, of_probability, of_part, items)
         wanted = [batch.targets[position] for position in positions]
         if find(ask, batch.model) is None:
+            if activation:
+                raise ValueError(
+                    f"activation={activation!r} was given, but a {type(batch.model).__name__} "
+                    "tells the scores of what is explained alone: let it explain probabilities"
+                )
             found = _by_explanations(batch, docs, asked, wanted)
         elif activation:
             found = _activated(activation, batch, docs, asked, wanted)
@@ -224,7 +229,7 @@ ACTIVATIONS = {"softmax": _softmax, "sigmoid": _sigmoid}
 
 def _by_explanations(batch: Batch, docs: Any, asked: Probe, wanted: Any) -> Probed:
     """Ask an estimator that only explains: its explanations tell the scores."""
-    pixels = pictures_in(batch.model, docs)
+    pixels = pictures_in(batch.model, docs, wanted)
     drawn = drawn_baseline(asked.change.baseline, pixels.shape[1:])
     other = baseline_of(_NUMPY, asked.change.baseline, drawn, pixels)
 
@@ -235,7 +240,7 @@ def _by_explanations(batch: Batch, docs: Any, asked: Probe, wanted: Any) -> Prob
         return np.array([one.proba if of_probability else one.score for one in targets])
 
     steps = [asked.change.changed(_NUMPY, pixels, other, asked.recipe, i) for i in asked.items]
-    changed = [scores(with_pictures(batch.model, docs, one)) for one in steps]
+    changed = [scores(with_pictures(batch.model, docs, one, wanted)) for one in steps]
     return Probed(scores(docs), np.stack(changed, axis=1))
 
 

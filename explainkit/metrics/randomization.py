@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from explainkit.asking import redrawn
 from explainkit.estimators.documents import rows_of
+from explainkit.explain import find
 from explainkit.inspection import outputs_of
 from explainkit.methods.noise import seed_field
 from explainkit.methods.options import one_of, whole_number
@@ -85,10 +86,13 @@ class ParameterRandomization(Metric):
 
     def measure(self, batch: Batch) -> Sequence[Measured]:
         """Measure each explanation of a batch."""
-        others = [
-            batch.explained(model=model)
-            for model in redrawn(batch.model, batch.docs, stages=self.stages, seed=self.seed)
-        ]
+        if find(redrawn, batch.model) is None:
+            reason = f"nobody knows the weights of a {type(batch.model).__name__}"
+            return [UnmeasurableError(reason)] * len(batch)
+        key = ("redrawn", self.stages, self.seed)
+        if key not in batch.shared:  # its programs serve the next batch, too
+            batch.shared[key] = redrawn(batch.model, batch.docs, stages=self.stages, seed=self.seed)
+        others = [batch.explained(model=model) for model in batch.shared[key]]
         maps = [one.targets[0].map for one in batch.explanations]
         compare = partial(alike, self.similarity)
         return each(compare, maps, np.stack(others, axis=1))
@@ -121,6 +125,9 @@ class RandomLogit(Metric):
         targets = batch.targets
         if not all(isinstance(one, int | np.integer) for one in targets):
             reason = "another class is drawn where the target is one: a unit of the only output"
+            return [UnmeasurableError(reason)] * len(batch)
+        if find(outputs_of, batch.model) is None:
+            reason = f"nobody knows the other classes of a {type(batch.model).__name__}"
             return [UnmeasurableError(reason)] * len(batch)
         [scores] = outputs_of(batch.model, rows_of(batch.docs, slice(1)), [], 1)
         units = scores.shape[1]

@@ -54,7 +54,7 @@ def relevance_rank(map_: ArrayLike, mask: ArrayLike) -> float:
     ----------
     map_ : array, shape (h, w)
         Laid over the picture linearly; its positive part counts. Of pixels of equal heat the
-        first ones in the order of reading are taken.
+        first ones in the order of reading are taken; those without heat are none of the object's.
     mask : array of bool, shape (height, width)
         The pixels of the object.
 
@@ -116,8 +116,11 @@ def top_k_intersection(map_: ArrayLike, mask: ArrayLike, k: int = 1000) -> float
 
 def _share_on(map_: ArrayLike, mask: ArrayLike, count: int) -> float:
     known, heat = mask_of(mask), positive_over(map_, np.shape(mask))
+    if count < 1:
+        raise ValueError(f"k is {count}; give 1 or more")
     highest = np.argsort(-heat, axis=None, kind="stable")[:count]
-    return float(known.ravel()[highest].mean())
+    # Where there is no heat, nothing was pointed at.
+    return float((known & (heat > 0)).ravel()[highest].mean())
 
 
 @attrs.frozen

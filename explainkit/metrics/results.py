@@ -1,6 +1,8 @@
 """What an evaluation found: a number for each document, method and metric, and what they say."""
 
 import math
+from functools import cached_property
+from itertools import product
 from typing import Any
 
 import attrs
@@ -8,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explainkit.explanation import TargetName
+from explainkit.intervals import interval_of
 from explainkit.metrics.base import Metric
-from explainkit.metrics.intervals import interval_of
 from explainkit.suggestions import did_you_mean
 
 
@@ -69,7 +71,7 @@ class Summary:
     reason: str | None = None
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Evaluation:
     """A table of measurements, and what they say.
 
@@ -106,8 +108,17 @@ class Evaluation:
                 raise LookupError(
                     f"the table has no {what} {name!r}; it has: {listed}{did_you_mean(name, known)}"
                 )
-        rows = [m for m in self.measurements if m.method == method and m.metric == metric]
-        return np.array([one.value for one in sorted(rows, key=lambda one: one.doc)])
+        rows = sorted(self._by_cell[method, metric], key=lambda one: one.doc)
+        return np.array([one.value for one in rows])
+
+    @cached_property
+    def _by_cell(self) -> dict[tuple[str, str], list[Measurement]]:
+        found: dict[tuple[str, str], list[Measurement]] = {
+            cell: [] for cell in product(self.methods, self.metrics)
+        }
+        for one in self.measurements:
+            found[one.method, one.metric].append(one)
+        return found
 
     def summary(self) -> list[Summary]:
         """Sum up each method by each metric."""
@@ -117,12 +128,8 @@ class Evaluation:
         found, values = self.metrics[metric], self.values(method, metric)
         known = values[~np.isnan(values)]
         mean, low, high = interval_of(known, found.is_share, self.confidence)
-        reasons = [
-            one.reason
-            for one in self.measurements
-            if one.method == method and one.metric == metric and one.reason
-        ]
-        if len(known) == 1:
+        reasons = [one.reason for one in self._by_cell[method, metric] if one.reason]
+        if len(known) == 1 and not found.is_share:
             reasons.append("one document has no interval: give more")
         missing = len(values) - len(known)
         reason = reasons[0] if reasons else None

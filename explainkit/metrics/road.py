@@ -1,7 +1,7 @@
 """Remove and debias: hidden pixels are made up of their neighbours, so that no hole is seen."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 import attrs
@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from explainkit.methods.noise import seed_field
-from explainkit.methods.options import share
+from explainkit.methods.options import not_negative, share
 from explainkit.metrics.base import Measured, Metric, each
 from explainkit.metrics.batch import Batch
-from explainkit.metrics.checking import UnmeasurableError, ranks_of
-from explainkit.metrics.infidelity import ranges_of
+from explainkit.metrics.checking import UnmeasurableError, ranges_of, ranks_of
 from explainkit.metrics.probing import Replace, probe
 
 #: Steps to the neighbours of a pixel, and how much each counts: a sixth beside it, a twelfth
@@ -49,7 +48,6 @@ def impute(picture: ArrayLike, hidden: ArrayLike) -> NDArray[np.float64]:
     >>> impute([[[1.0], [0.0], [3.0]]], [[False, True, False]])[0, :, 0]
     array([1., 2., 3.])
     """
-    from scipy.sparse import csc_array
     from scipy.sparse.linalg import splu
 
     pixels, unknown = np.array(picture, np.float64), np.asarray(hidden, bool)
@@ -64,34 +62,49 @@ def impute(picture: ArrayLike, hidden: ArrayLike) -> NDArray[np.float64]:
         return pixels
     if not count:
         return pixels
-    places = np.argwhere(unknown)
-    numbers = np.full(unknown.shape, -1)
-    numbers[unknown] = np.arange(count)
-    known = np.zeros((count, pixels.shape[2]))
-    total = np.zeros(count)
-    rows, columns, weights = [], [], []
-    for step, weight in NEIGHBOURS.items():
-        others = places + step
-        inside = ((others >= 0) & (others < unknown.shape)).all(axis=1)
-        at = tuple(others[inside].T)
-        here = np.flatnonzero(inside)
-        total[here] += weight
-        number = numbers[at]
-        seen = number < 0
-        known[here[seen]] += weight * pixels[at][seen]
-        rows.append(here[~seen])
-        columns.append(number[~seen])
-        weights.append(np.full(int((~seen).sum()), -weight))
-    rows.append(np.arange(count))
-    columns.append(np.arange(count))
-    weights.append(total)
-    entries = (np.concatenate(weights), (np.concatenate(rows), np.concatenate(columns)))
-    system = csc_array(entries, shape=(count, count))
-    # The system is symmetric and diagonally dominant, which saves the search for pivots.
+    system, known = _system(pixels, unknown)
+    # It is symmetric and diagonally dominant, which saves the search for pivots.
     symmetric = {"SymmetricMode": True}
     factors = splu(system, "MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=symmetric)
     pixels[unknown] = factors.solve(known)
     return pixels
+
+
+def _system(pixels: NDArray[np.float64], unknown: NDArray[np.bool_]) -> tuple[Any, Any]:
+    """Say of each unknown pixel that it is the weighed mean of its neighbours.
+
+    Returns
+    -------
+    system : sparse array, shape (n, n)
+        The weights of the unknown pixels.
+    known : ndarray, shape (n, C)
+        What the known ones come to.
+    """
+    from scipy.sparse import csc_array
+
+    places = np.argwhere(unknown)
+    count = len(places)
+    numbers = np.full(unknown.shape, -1)
+    numbers[unknown] = np.arange(count)
+    known, total = np.zeros((count, pixels.shape[2])), np.zeros(count)
+    entries = []
+    for step, weight in NEIGHBOURS.items():
+        others = places + step
+        inside = ((others >= 0) & (others < unknown.shape)).all(axis=1)
+        here, at = np.flatnonzero(inside), tuple(others[inside].T)
+        total[here] += weight
+        number = numbers[at]
+        seen = number < 0
+        known[here[seen]] += weight * pixels[at][seen]
+        weights = np.full(np.count_nonzero(~seen), -weight)
+        entries.append((weights, here[~seen], number[~seen]))
+    entries.append((total, np.arange(count), np.arange(count)))
+    values, rows, columns = map(np.concatenate, zip(*entries, strict=True))
+    return csc_array((values, (rows, columns)), shape=(count, count)), known
+
+
+def _as_shares(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, Iterable) else (value,)
 
 
 def _shares(_metric: Any, option: Any, value: Any) -> None:
@@ -122,10 +135,10 @@ class _ROAD(Metric):
     shares: tuple[float, ...] = attrs.field(
         default=(0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9),
         kw_only=True,
-        converter=tuple,
+        converter=_as_shares,
         validator=_shares,
     )
-    noise: float = attrs.field(default=0.01, kw_only=True, validator=share)
+    noise: float = attrs.field(default=0.01, kw_only=True, validator=not_negative)
     seed: int = seed_field()
 
     @staticmethod
@@ -146,19 +159,19 @@ class _ROAD(Metric):
             )
         ]
         steps = np.arange(len(self.shares), dtype=np.int32)
-        found = probe(batch, Replace(), steps, np.stack(made_up).astype(batch.pictures.dtype))
+        found = probe(batch, Replace(), steps, np.stack(made_up))
         return each(_mean_of_ranked, found.changed, batch.maps)
 
     def _without(
         self, picture: NDArray[Any], ranks: NDArray[np.int32], scale: float
-    ) -> NDArray[np.float64]:
+    ) -> NDArray[Any]:
         """Remove each share of the pixels of one picture, shape (shares, height, width, C)."""
         rng, removed = np.random.default_rng(self.seed), []
         for part in self.shares:
             hidden = ranks < round(part * ranks.size)
             pixels = impute(picture, hidden)
             noise = rng.standard_normal(pixels.shape) * self.noise * scale
-            removed.append(pixels + hidden[..., None] * noise)
+            removed.append((pixels + hidden[..., None] * noise).astype(picture.dtype))
         return np.stack(removed)
 
 

@@ -5,7 +5,6 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import FunctionType
 from typing import Any
 
 import attrs
@@ -16,6 +15,8 @@ from explainkit.metrics.results import Measurement
 
 #: The version of what is in the files.
 SCHEMA = 1
+#: What says all of itself.
+_NAMED = str | int | float | bool | None | np.generic
 
 
 def digest_of(*arrays: NDArray[Any] | None) -> str:
@@ -42,9 +43,12 @@ def in_words(value: Any) -> str:
         return ", ".join(f"{name}={in_words(one)}" for name, one in sorted(value.items()))
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(in_words, value))}]"
-    if isinstance(value, FunctionType):
-        written = value.__code__.co_code + repr(value.__code__.co_consts).encode()
-        return f"{value.__qualname__} {hashlib.sha256(written).hexdigest()[:16]}"
+    if not isinstance(value, _NAMED):
+        raise ValueError(
+            f"save tells questions apart by what is asked, and a {type(value).__name__} has no "
+            f"name that would do: {value!r}; name layers by their paths and targets by their "
+            "units, or leave save out"
+        )
     return repr(value)
 
 
@@ -92,8 +96,11 @@ class Saved:
             # Somebody pulled the plug in the middle of a line: it is measured again.
             with self.path.open("r+b") as file:
                 file.truncate(sum(map(len, (lines[0], *whole))))
-        for line in whole:
-            answer = json.loads(line)
+        for number, line in enumerate(whole, start=2):
+            try:
+                answer = json.loads(line)
+            except ValueError as error:
+                raise ValueError(f"{self.path} is damaged in line {number}: {error}") from error
             found = [_measurement(answer, name, *one) for name, one in answer["values"].items()]
             self.answers[answer["doc"], answer["method"]] = answer["digest"], found
 

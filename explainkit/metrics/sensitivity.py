@@ -11,8 +11,7 @@ from explainkit.methods.noise import seed_field
 from explainkit.methods.options import share, whole_number
 from explainkit.metrics.base import Measured, Metric, each
 from explainkit.metrics.batch import Batch
-from explainkit.metrics.checking import UnmeasurableError, sizes_of
-from explainkit.metrics.infidelity import ranges_of
+from explainkit.metrics.checking import UnmeasurableError, ranges_of, sizes_of
 
 
 def max_sensitivity(map_: ArrayLike, others: ArrayLike) -> float:
@@ -27,7 +26,8 @@ def max_sensitivity(map_: ArrayLike, others: ArrayLike) -> float:
     Returns
     -------
     float
-        The greatest distance (2-norm), as a share of the map's own length: 0 or more.
+        The greatest distance (2-norm), as a share of the map's own length, so that maps of every
+        unit can be compared; the paper leaves that out. 0 or more.
 
     Raises
     ------
@@ -45,7 +45,12 @@ def max_sensitivity(map_: ArrayLike, others: ArrayLike) -> float:
     """
     if np.isnan(others).any():
         raise UnmeasurableError("a picture near this one could not be explained")
-    length = np.linalg.norm(sizes_of(map_))
+    sizes_of(map_)
+    length = np.linalg.norm(np.asarray(map_, np.float64))
+    if np.shape(others)[1:] != np.shape(map_):
+        raise ValueError(
+            f"others has the shape {np.shape(others)}; give maps of the shape {np.shape(map_)}"
+        )
     away = np.asarray(others, np.float64) - np.asarray(map_, np.float64)
     away = away.reshape(len(away), -1)
     return float(np.linalg.norm(away, axis=1).max() / length)

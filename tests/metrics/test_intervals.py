@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from explainkit.metrics.intervals import interval_of
+from explainkit.intervals import interval_of
 
 
 def wilson(hits, count, z):

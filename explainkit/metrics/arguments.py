@@ -7,6 +7,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from explainkit.explanation import warn
 from explainkit.methods import find_method, option_names
 from explainkit.methods.base import Method
 
@@ -94,7 +95,8 @@ class Targets:
     count: int | None = None
 
     def __attrs_post_init__(self) -> None:
-        if isinstance(self.given, np.ndarray):
+        if hasattr(self.given, "__array__"):  # also tensors and series
+            self.given = np.asarray(self.given)
             if self.given.ndim != 1:
                 raise ValueError(
                     f"targets has the shape {self.given.shape}; evaluate explains one target of "
@@ -112,6 +114,11 @@ class Targets:
         if positions[-1] >= len(self.given):
             raise ValueError(f"targets has {len(self.given)} entries, but there are more docs")
         return [self.given[position] for position in positions]
+
+    def check_used_up(self, docs: int) -> None:
+        """Warn if there are more targets than there were documents."""
+        if isinstance(self.given, list) and len(self.given) > docs:
+            warn(f"targets has {len(self.given)} entries, and there were only {docs} docs")
 
 
 @attrs.define
@@ -148,13 +155,20 @@ class Masks:
             mask = np.asarray(next(self._rest, None))
             if mask.dtype == object:
                 raise ValueError("masks has fewer entries than there are docs")
-            if mask.dtype != bool or mask.shape != tuple(sizes):
+            if mask.dtype != bool:
+                raise TypeError(f"a mask holds {mask.dtype}; give truth values: mask > 0, say")
+            if mask.shape != tuple(sizes):
                 raise ValueError(
-                    f"a mask has the shape {mask.shape} and holds {mask.dtype}; give truth values "
-                    f"of the shape of the pictures, {tuple(sizes)}"
+                    f"a mask has the shape {mask.shape}; give masks of the shape of the pictures, "
+                    f"{tuple(sizes)}"
                 )
             found.append(mask)
         return np.stack(found)
+
+    def check_used_up(self, docs: int) -> None:
+        """Warn if there are more masks than there were documents."""
+        if next(self._rest, None) is not None:
+            warn(f"masks has more entries than there were docs, {docs}")
 
 
 def _check_count(what: str, given: Any, count: int | None) -> None:

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 #: How often a mean is drawn again.
 RESAMPLES = 2000
+#: How many numbers are drawn at once, which bounds the memory.
+_AT_ONCE = 10_000_000
 
 
 class Interval(NamedTuple):
@@ -33,7 +35,7 @@ def interval_of(values: NDArray[np.float64], is_share: bool, confidence: float =
     Returns
     -------
     Interval
-        One number has no interval, and none has no mean.
+        One number has no interval, unless it is a share; none has no mean either.
 
     Examples
     --------
@@ -43,7 +45,7 @@ def interval_of(values: NDArray[np.float64], is_share: bool, confidence: float =
     if not len(values):
         return Interval(np.nan, np.nan, np.nan)
     mean = float(np.mean(values))
-    if len(values) == 1:
+    if len(values) == 1 and not is_share:
         return Interval(mean, np.nan, np.nan)
     from scipy import stats
 
@@ -59,6 +61,7 @@ def interval_of(values: NDArray[np.float64], is_share: bool, confidence: float =
         n_resamples=RESAMPLES,
         confidence_level=confidence,
         method="percentile",
+        batch=max(1, _AT_ONCE // len(values)),
         random_state=np.random.default_rng(0),
     ).confidence_interval
     return Interval(mean, float(found.low), float(found.high))
