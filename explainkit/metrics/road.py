@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
 
 import attrs
@@ -23,6 +24,9 @@ NEIGHBOURS = {
     for right in (-1, 0, 1)
     if (down, right) != (0, 0)
 }
+
+#: So many pictures are made up at once: each takes some memory.
+_THREADS = 4
 
 
 def impute(picture: ArrayLike, hidden: ArrayLike) -> NDArray[np.float64]:
@@ -152,12 +156,10 @@ class _ROAD(Metric):
             reason = f"pixels are made up in pictures; these have {len(batch.sizes)} axes"
             return [UnmeasurableError(reason)] * len(batch)
         ranks = ranks_of(self.order(batch.maps))
-        made_up = [
-            self._without(picture, rank, scale)
-            for picture, rank, scale in zip(
-                batch.pictures, ranks, ranges_of(batch.pictures), strict=True
-            )
-        ]
+        # Scipy solves outside the interpreter's lock.
+        with ThreadPoolExecutor(_THREADS) as threads:
+            pictures, ranges = batch.pictures, ranges_of(batch.pictures)
+            made_up = list(threads.map(self._without, pictures, ranks, ranges))
         steps = np.arange(len(self.shares), dtype=np.int32)
         found = probe(batch, Replace(), steps, np.stack(made_up))
         return each(_mean_of_ranked, found.changed, batch.maps)
