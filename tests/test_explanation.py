@@ -1,5 +1,7 @@
 import copy
 import pickle
+import threading
+import warnings
 
 import attrs
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 from PIL import Image
 
 from explainkit import Explanation, TargetExplanation
+from explainkit.explanation import ExplanationWarning, warn, without_warnings
 from explainkit.pictures import DocPicture
 
 
@@ -77,3 +80,32 @@ def test_warnings_name_the_line_that_asked(recwarn):
     as_picture(np.array([[-1e6, 3.7e9], [0.0, 5.0]]))
     [warning] = recwarn.list
     assert warning.filename == __file__
+
+
+def test_warnings_are_kept_back_in_one_thread_alone(recwarn):
+    warnings.simplefilter("always")
+    quiet, over = threading.Event(), threading.Event()
+    filters = list(warnings.filters)
+
+    def keep_back():
+        with without_warnings():
+            quiet.set()
+            assert over.wait(10)
+            warn("in the quiet thread")
+        warn("after it")
+
+    thread = threading.Thread(target=keep_back)
+    thread.start()
+    assert quiet.wait(10)
+    assert warnings.filters == filters
+    warn("in another thread")
+    with without_warnings(), without_warnings():
+        warn("twice as quiet")
+    over.set()
+    thread.join(10)
+    assert [str(one.message) for one in recwarn] == ["in another thread", "after it"]
+    assert {one.category for one in recwarn} == {ExplanationWarning}
+    with pytest.raises(KeyError), without_warnings():
+        raise KeyError
+    with pytest.warns(ExplanationWarning, match="loud again"):
+        warn("loud again")

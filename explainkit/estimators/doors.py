@@ -207,7 +207,14 @@ class _Doors:
         space = TargetSpace(explainer.anatomy(checked).outputs)
         given = list(dict.fromkeys(targets)) if targets is not None else None
         chosen = space.choose(given, 1)
-        return checked, picture_among(explainer, checked, chosen.outputs)
+        try:
+            return checked, picture_among(explainer, checked, chosen.outputs)
+        except ValueError:
+            if len(chosen.outputs) > 1:
+                raise ValueError(
+                    f"the targets {given} depend on no one picture: ask about the outputs apart"
+                ) from None
+            raise
 
     def redrawn(
         self, model: Any, docs: Any, *, stages: int | None = None, seed: int = 0

@@ -124,9 +124,8 @@ class KerasLikeExplainer(Explainer):
 
     def structure(self) -> str:
         layers = self.model._flatten_layers()  # noqa: SLF001 - no public way
-        parts = ((type(one).__name__, getattr(one, "activation", None)) for one in layers)
         # Not their names, which count what was built before.
-        return " ".join(f"{kind}:{getattr(act, '__name__', '')}" for kind, act in parts)
+        return "\n".join(f"{type(one).__name__} {_options(one)}" for one in layers)
 
     def learnt(self) -> Iterable[NDArray[Any]]:
         here = {} if self.instead is None else self.instead
@@ -224,6 +223,23 @@ class KerasLikeExplainer(Explainer):
         if not -len(layers) <= index < len(layers):
             raise LookupError(f"no layer {index}; model '{self.name}' has {len(layers)} layers")
         return layers[index]
+
+
+def _options(layer: Any) -> str:
+    """Say what a layer is told beside its name; of models, which operations are in them."""
+    if hasattr(layer, "layers"):
+        return " ".join(type(one).__name__ for one in getattr(layer, "operations", ()))
+    try:
+        told = layer.get_config()
+    except (NotImplementedError, TypeError, ValueError):  # somebody's own, which says nothing
+        return str(getattr(getattr(layer, "activation", None), "__name__", ""))
+    return str(_nameless(told))
+
+
+def _nameless(told: Any) -> Any:
+    if isinstance(told, dict):
+        return {key: _nameless(value) for key, value in told.items() if key != "name"}
+    return [_nameless(one) for one in told] if isinstance(told, list | tuple) else told
 
 
 def _masked(tapped: Any, output: Any) -> Any:

@@ -28,8 +28,8 @@ class Redrawing:
     """The stages in which an estimator's weights are drawn anew, beginning with its output.
 
     The numbers of each weight change places, so that their sizes are those of a model that
-    has learnt, and nothing else is. It is gone through as often as is wanted: what is compiled
-    for the estimator with other weights is kept.
+    has learnt, and nothing else is. It is gone through as often as is wanted, the newest round
+    being the one that counts: what is compiled for the estimator with other weights is kept.
 
     Attributes
     ----------

@@ -89,7 +89,8 @@ class TorchExplainer(Explainer):
         return (_on_the_host(one) for one in kept if isinstance(one, torch.Tensor))
 
     def weights_of(self, layer: Any) -> dict[Hashable, NDArray[Any]]:
-        return {id(one): _on_the_host(one) for one in layer.parameters()}
+        # Copies: numpy may look at the numbers that are changed later.
+        return {id(one): _on_the_host(one).copy() for one in layer.parameters()}
 
     def reweigh(self, weights: Mapping[Hashable, NDArray[Any]]) -> None:
         with torch.no_grad():

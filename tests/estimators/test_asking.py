@@ -18,6 +18,7 @@ SIZE, CLASSES = 8, 3
 SHAPE = (SIZE, SIZE, 3)
 DOCS = np.random.default_rng(0).normal(size=(3, *SHAPE)).astype(np.float32)
 FIRST = np.moveaxis(DOCS, -1, 1)
+PAIR = {"a": DOCS, "b": np.random.default_rng(2).normal(size=(3, 6, 5, 1)).astype(np.float32)}
 HINTS = np.random.default_rng(1).normal(size=(3, 2)).astype(np.float32)
 
 LIBRARIES = ["keras"]
@@ -38,9 +39,9 @@ def torch():
     return pytest.importorskip("torch")
 
 
-def network(lib, name="network", head_name="head"):
+def network(lib, name="network", head_name="head", activation="tanh"):
     layers = [
-        lib.layers.Conv2D(4, 3, activation="tanh", name="conv"),
+        lib.layers.Conv2D(4, 3, activation=activation, name="conv"),
         lib.layers.BatchNormalization(name="norm"),
         lib.layers.GlobalAveragePooling2D(),
         lib.layers.Dense(CLASSES, activation="softmax", name=head_name),
@@ -62,6 +63,35 @@ def of_two_inputs(lib, named):
     both = lib.layers.Concatenate()([lib.layers.Dense(2)(hint), pooled])
     inputs = {"hint": hint, "picture": picture} if named else [hint, picture]
     return lib.Model(inputs, lib.layers.Dense(CLASSES)(both))
+
+
+def of_two_pictures(lib, activations=(None, None)):
+    """Give a model with two outputs, pa and pb, each made of a picture of its own."""
+    inputs = [lib.Input(one.shape[1:], name=name) for name, one in PAIR.items()]
+    outputs = []
+    for x, name, activation in zip(inputs, ("pa", "pb"), activations, strict=True):
+        pooled = lib.layers.GlobalAveragePooling2D()(lib.layers.Conv2D(4, 3)(x))
+        outputs.append(lib.layers.Dense(CLASSES, activation=activation, name=name)(pooled))
+    return lib.Model(inputs, outputs)
+
+
+def of_one_within_another(lib):
+    inner = lib.Sequential([lib.Input(SHAPE), lib.layers.Conv2D(4, 3, activation="relu")])
+    rest = [lib.layers.GlobalAveragePooling2D(), lib.layers.Dense(CLASSES)]
+    return lib.Sequential([lib.Input(SHAPE), inner, *rest])
+
+
+def unbuilt(lib):
+    class Local(lib.Model):
+        def __init__(self):
+            super().__init__()
+            self.conv = lib.layers.Conv2D(4, 3, activation="tanh")
+            self.pool, self.head = lib.layers.GlobalAveragePooling2D(), lib.layers.Dense(CLASSES)
+
+        def call(self, x):
+            return self.head(self.pool(self.conv(x)))
+
+    return Local()
 
 
 def a_module(torch, seed=0):
@@ -91,6 +121,18 @@ def a_module_of_two_inputs(torch):
 
         def forward(self, hint, picture):
             return self.head(torch.cat([self.conv(picture).mean((2, 3)), hint], 1))
+
+    return Net()
+
+
+def a_module_of_two_pictures(torch):
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = torch.nn.Conv2d(3, CLASSES, 3), torch.nn.Conv2d(1, CLASSES, 3)
+
+        def forward(self, a, b):
+            return {"pa": self.a(a).mean((2, 3)), "pb": self.b(b).mean((2, 3))}
 
     return Net()
 
@@ -181,6 +223,7 @@ def test_what_is_no_network_is_neither_asked_nor_drawn_anew(estimator):
         TypeError, match="nobody knows the weights of a .* can be drawn anew in Keras"
     ):
         redrawn(estimator, DOCS)
+    assert digest(estimator, DOCS) == ""
 
 
 # Pictures
@@ -264,8 +307,57 @@ def test_a_model_of_no_picture_is_refused(lib):
 def test_a_kind_that_says_nothing_takes_pictures():
     assert pictures_in(OneByOne(), DOCS) is DOCS
     np.testing.assert_array_equal(pictures_in(OneByOne(), DOCS.tolist()), DOCS)
-    assert with_pictures(OneByOne(), None, DOCS) is DOCS
-    assert digest(OneByOne()) == ""
+    np.testing.assert_array_equal(with_pictures(OneByOne(), DOCS, DOCS + 1), DOCS + 1)
+
+
+@pytest.mark.parametrize("docs", [DOCS[..., 0], DOCS[:, 0, :, 0]], ids=["picture", "signal"])
+def test_there_what_has_no_channels_is_given_one(docs):
+    for given in (docs, docs.tolist()):
+        for targets in (None, [0] * len(docs)):
+            found = pictures_in(OneByOne(), given, targets)
+            np.testing.assert_array_equal(found, docs[..., None])
+            again = with_pictures(OneByOne(), given, found * 2, targets)
+            np.testing.assert_array_equal(again, docs * 2)
+
+
+def assert_picture(model, docs, targets, wanted):
+    """Check which of several inputs is found, and that it alone is put elsewhere."""
+    found = pictures_in(model, docs, targets)
+    np.testing.assert_array_equal(found, PAIR[wanted])
+    other = with_pictures(model, docs, found + 1, targets)
+    for name, one, given in zip(PAIR, arrays(other), arrays(docs), strict=True):
+        np.testing.assert_array_equal(one, given + (name == wanted))
+    np.testing.assert_array_equal(pictures_in(model, other, targets), found + 1)
+
+
+OF_SEVERAL = [
+    ([("pa", 0)] * 3, "a"),
+    ([("pb", 1)] * 3, "b"),
+    ([("pb", 1), ("pb", 0), ("pb", 1)], "b"),
+    ([(1, 2)] * 3, "b"),
+    (None, "a"),
+]
+
+
+@pytest.mark.parametrize(("targets", "wanted"), OF_SEVERAL)
+@pytest.mark.parametrize("as_dict", [True, False])
+def test_of_several_pictures_it_is_that_which_the_targets_depend_on(lib, as_dict, targets, wanted):
+    docs = dict(PAIR) if as_dict else list(PAIR.values())
+    assert_picture(of_two_pictures(lib), docs, targets, wanted)
+
+
+def test_without_targets_it_is_that_of_the_output_that_is_explained(lib):
+    model = of_two_pictures(lib, (None, "softmax"))
+    [found] = explain_prediction(model, [one[:1] for one in PAIR.values()]).targets
+    assert found.target[0] == "pb"
+    assert_picture(model, list(PAIR.values()), None, "b")
+    assert_picture(model, list(PAIR.values()), [("pa", 0)] * 3, "a")
+
+
+@pytest.mark.parametrize(("targets", "wanted"), OF_SEVERAL)
+def test_so_it_is_in_modules(torch, targets, wanted):
+    docs = {name: np.moveaxis(one, -1, 1) for name, one in PAIR.items()}
+    assert_picture(a_module_of_two_pictures(torch), docs, targets, wanted)
 
 
 # Digests
@@ -273,86 +365,142 @@ def test_a_kind_that_says_nothing_takes_pictures():
 
 def test_equal_weights_have_one_digest(lib):
     model, other = network(lib), network(lib)
-    assert digest(model) == digest(other) == digest(model)
-    assert len(digest(model)) == 16
-    before = digest(model)
+    assert digest(model, DOCS) == digest(other, DOCS) == digest(model, DOCS)
+    assert len(digest(model, DOCS)) == 16
+    before = digest(model, DOCS)
     explain_prediction(model, DOCS[:1])
     list(redrawn(model, DOCS, stages=1))
-    assert digest(model) == before
+    assert digest(model, DOCS) == before
 
 
 @pytest.mark.parametrize("position", [0, 3, 5])
 def test_one_other_number_makes_another_digest(lib, position):
     model = network(lib)
-    before, weight = digest(model), model.trainable_weights[position]
+    before, weight = digest(model, DOCS), model.trainable_weights[position]
     numbers = weight.numpy().copy()
     numbers.flat[-1] = np.nextafter(numbers.flat[-1], np.float32(9))
     weight.assign(numbers)
-    assert digest(model) != before
+    assert digest(model, DOCS) != before
 
 
 def test_so_does_a_number_of_a_layer_that_is_frozen(lib):
     model = network(lib)
     model.trainable = False
-    before, bias = digest(model), model.get_layer("conv").bias
+    before, bias = digest(model, DOCS), model.get_layer("conv").bias
     bias.assign(bias.numpy() + 1)
-    assert digest(model) != before
+    assert digest(model, DOCS) != before
 
 
-def test_so_does_another_name_or_another_order_of_the_same_numbers(lib):
-    assert digest(network(lib)) != digest(network(lib, name="other"))
+def test_a_model_that_is_built_once_more_has_the_digest_of_the_first(lib):
+    one, other = (with_known_weights(of_one_within_another(lib)) for _ in range(2))
+    assert [each.name for each in one.layers] != [each.name for each in other.layers]
+    assert digest(one, DOCS) == digest(other, DOCS)
+    one, other = (with_known_weights(of_two_inputs(lib, named=True)) for _ in range(2))
+    docs = {"picture": DOCS, "hint": HINTS}
+    assert digest(one, docs) == digest(other, docs)
+
+
+def test_its_names_do_not_matter(lib):
+    found = digest(network(lib), DOCS)
+    assert digest(network(lib, name="other", head_name="another"), DOCS) == found
+
+
+def test_a_model_that_is_not_built_has_the_digest_that_it_has_later(lib):
+    model = unbuilt(lib)
+    before = digest(model, DOCS)
+    assert len(before) == 16
+    explain_prediction(model, DOCS[:1])
+    list(redrawn(model, DOCS, stages=1))
+    assert digest(model, DOCS) == before
+    model.head.bias.assign(model.head.bias.numpy() + 1)
+    assert digest(model, DOCS) != before
+
+
+def test_another_activation_makes_another_digest(lib):
+    relu, tanh = (network(lib, activation=name) for name in ("relu", "tanh"))
+    for one, other in zip(relu.weights, tanh.weights, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+    assert digest(relu, DOCS) != digest(tanh, DOCS)
+
+
+def test_so_does_another_kind_of_layer(lib):
+    kinds = lib.layers
+    layers = [kinds.MaxPooling2D(2), kinds.AveragePooling2D(2)]
+    layers += [kinds.Activation("relu"), kinds.Activation("tanh")]
+    rest = kinds.GlobalAveragePooling2D, lambda: kinds.Dense(CLASSES)
+    found = set()
+    for layer in layers:
+        model = lib.Sequential([lib.Input(SHAPE), layer, *(make() for make in rest)])
+        found.add(digest(with_known_weights(model), DOCS))
+    assert len(found) == len(layers)
+
+
+def test_so_does_another_order_of_the_same_numbers(lib):
     model = network(lib)
-    before, kernel = digest(model), model.get_layer("head").kernel
+    before, kernel = digest(model, DOCS), model.get_layer("head").kernel
     kernel.assign(kernel.numpy()[::-1])
-    assert digest(model) != before
+    assert digest(model, DOCS) != before
 
 
 def test_modules_are_told_apart_by_their_weights(torch):
     module, other = a_module(torch), a_module(torch)
-    assert digest(module) == digest(other) != digest(a_module(torch, seed=1))
-    assert len(digest(module)) == 16
+    assert digest(module, FIRST) == digest(other, FIRST) != digest(a_module(torch, seed=1), FIRST)
+    assert len(digest(module, FIRST)) == 16
     for weight in other.parameters():
         with torch.no_grad():
             number = weight.view(-1)[-1:]
             kept = number.clone()
             number.copy_(torch.nextafter(number, torch.full_like(number, 9.0)))
-            assert digest(other) != digest(module)
+            assert digest(other, FIRST) != digest(module, FIRST)
             number.copy_(kept)
-        assert digest(other) == digest(module)
+        assert digest(other, FIRST) == digest(module, FIRST)
+
+
+def test_modules_are_told_apart_by_their_layers(torch):
+    def build(activation):
+        layers = [torch.nn.Conv2d(3, 4, 3), activation, torch.nn.AdaptiveAvgPool2d(1)]
+        module = torch.nn.Sequential(*layers)
+        with torch.no_grad():
+            for weight in module.parameters():
+                weight.fill_(0.5)
+        return digest(module, FIRST)
+
+    relu, again, tanh = map(build, (torch.nn.ReLU(), torch.nn.ReLU(), torch.nn.Tanh()))
+    assert relu == again != tanh
 
 
 def test_stages_of_a_module_have_digests_of_their_own(torch):
     module = a_module(torch)
-    found = [digest(module), *(digest(one) for one in redrawn(module, FIRST))]
+    found = [digest(module, FIRST), *(digest(one, FIRST) for one in redrawn(module, FIRST))]
     assert len(set(found)) == 4
 
 
 def test_stages_have_digests_of_their_own(lib):
     model = network(lib)
-    found = [digest(model), *(digest(one) for one in redrawn(model, DOCS))]
+    found = [digest(model, DOCS), *(digest(one, DOCS) for one in redrawn(model, DOCS))]
     assert len(set(found)) == 4
 
 
 def test_other_statistics_make_another_digest(lib):
     model = network(lib)
-    before, mean = digest(model), model.get_layer("norm").moving_mean
+    before, mean = digest(model, DOCS), model.get_layer("norm").moving_mean
     mean.assign(mean.numpy() + 1)
-    assert digest(model) != before
+    assert digest(model, DOCS) != before
 
 
 def test_other_statistics_of_a_module_make_another_digest(torch):
     module = a_module(torch)
-    before = digest(module)
+    before = digest(module, FIRST)
     module.norm.running_mean += 1
-    assert digest(module) != before
+    assert digest(module, FIRST) != before
 
 
 def test_the_last_digit_in_double_precision_makes_another_digest(torch):
     module = a_module(torch).double()
-    before = digest(module)
+    before = digest(module, FIRST)
     with torch.no_grad():
         module.head.bias += 1e-12
-    assert digest(module) != before
+    assert digest(module, FIRST) != before
 
 
 @pytest.mark.parametrize(
@@ -365,4 +513,9 @@ def test_the_last_digit_in_double_precision_makes_another_digest(torch):
 )
 def test_stages_are_counted(lib, stages, error, message):
     with pytest.raises(error, match=message):
-        next(redrawn(network(lib), DOCS, stages=stages))
+        redrawn(network(lib), DOCS, stages=stages)
+
+
+def test_stages_of_a_module_are_counted(torch):
+    with pytest.raises(ValueError, match="stages is -1; give 1 or more"):
+        redrawn(a_module(torch), FIRST, stages=-1)

@@ -2,6 +2,7 @@
 
 import gc
 import importlib.util
+import itertools
 import sys
 import threading
 import weakref
@@ -256,8 +257,7 @@ def test_a_model_that_is_not_built_is_built_and_keeps_what_it_was_built_with(lib
         return Local()
 
     model, copy = build(), build()
-    stages = redrawn(model, DOC, stages=1, seed=1)
-    one = next(stages)
+    one = next(iter(redrawn(model, DOC, stages=1, seed=1)))
     built = [weight.numpy() for weight in model.weights]
     assert len(built) == 4
     copy(DOC)
@@ -310,12 +310,50 @@ def test_between_stages_the_model_gives_its_own_answer(lib):
     assert len(stages) == 1
 
 
+def one_round(stages, model):
+    """Go through stages: what is explained of each, and the weights that each is run with."""
+    return [(explained(one), numbers_in(one, model)) for one in stages]
+
+
+def assert_same_rounds(one, other):
+    for (found, numbers), (expected, others) in zip(one, other, strict=True):
+        assert_same(found, expected, rtol=0, atol=0)
+        assert all(np.array_equal(a, b) for a, b in zip(numbers, others, strict=True))
+
+
+@pytest.mark.parametrize("stages", [None, 2])
+def test_stages_are_gone_through_again_from_the_weights_of_the_model(lib, stages):
+    model, order = normalised(lib)
+    before, again = state(model), redrawn(model, DOC, stages=stages, seed=3)
+    first, second = one_round(again, model), one_round(again, model)
+    assert len(first) == (stages or len(order))
+    assert_same_rounds(second, first)
+    assert_same_rounds(second, one_round(redrawn(model, DOC, stages=stages, seed=3), model))
+    # What has not had its turn has the numbers that have been learnt, in each round.
+    for _, numbers in (first[0], second[0]):
+        assert np.array_equal(numbers[0], model.weights[0].numpy())
+        assert not np.array_equal(numbers[-2], model.weights[-2].numpy())
+    assert state(model) == before
+
+
+def test_a_round_may_begin_before_the_last_has_ended(lib):
+    model, _ = normalised(lib)
+    before, stages = state(model), redrawn(model, DOC, seed=3)
+    expected = one_round(redrawn(model, DOC, seed=3), model)
+    for count in (1, 3):
+        left = iter(stages)
+        for _ in range(count):
+            next(left)
+        assert_same_rounds(one_round(stages, model), expected)
+    assert state(model) == before
+
+
 def test_models_without_weights_are_refused(lib):
     model = lib.Sequential(
         [lib.Input(SHAPE), lib.layers.GlobalAveragePooling2D()], name="weightless"
     )
     with pytest.raises(ValueError, match="model 'weightless' has no weights that could be drawn"):
-        next(redrawn(model, DOC))
+        redrawn(model, DOC)
 
 
 def test_the_model_is_as_it_was_where_the_stages_are_left_half_way(lib):
@@ -325,7 +363,7 @@ def test_the_model_is_as_it_was_where_the_stages_are_left_half_way(lib):
         explained(one)
         break
     assert state(model) == before
-    stages = redrawn(model, DOC)
+    stages = iter(redrawn(model, DOC))
     next(stages)
     stages.close()
     assert state(model) == before
@@ -338,7 +376,7 @@ def test_so_it_is_where_an_explanation_of_a_stage_fails(lib):
     def stumbling(outputs):
         raise RuntimeError("stumbled")
 
-    stages = redrawn(model, DOC, stages=2)
+    stages = iter(redrawn(model, DOC, stages=2))
     one = next(stages)
     with pytest.raises(ValueError, match="stumbled"):
         explain_prediction(one, DOC, targets=stumbling)
@@ -388,10 +426,10 @@ def test_what_is_compiled_for_the_stages_is_freed_with_them(lib):
     gc.collect()
     kept = set(base.cache._shelves)
     stages = redrawn(model, DOC)
-    one = next(stages)
-    explained(one)
-    assert len(set(base.cache._shelves) - kept) == 1
-    held = [one, one.explainer]
+    for one in itertools.chain(stages, stages):
+        explained(one)
+        assert len(set(base.cache._shelves) - kept) == 1
+    held = [stages, one, one.explainer]
     if lib is not keras:
         held += one.explainer.instead.values()
     gone = [weakref.ref(each) for each in held]
@@ -403,7 +441,7 @@ def test_what_is_compiled_for_the_stages_is_freed_with_them(lib):
 
 def test_a_model_is_freed_with_its_stages(lib):
     model, _ = unserialisable(lib)
-    one = next(redrawn(model, DOC))
+    one = next(iter(redrawn(model, DOC)))
     explained(one)
     gone = weakref.ref(model)
     del model, one, _
@@ -423,13 +461,14 @@ def test_stages_are_one_program_and_that_of_the_model_still_serves(lib):
     first, last, head = parts(lib)
     layers = [first, Counting(), last, lib.layers.GlobalAveragePooling2D(), head]
     model, counts = known(lib.Sequential([lib.Input(SHAPE), *layers])), []
-    original = explained(model)
-    for one in redrawn(model, DOC):
-        found = explained(one)
-        assert_same(explained(model), original)
-        counts.append(len(runs))
-    assert differ(found, original)
-    assert counts == counts[:1] * 3
+    original, stages = explained(model), redrawn(model, DOC)
+    for _ in range(2):
+        for one in stages:
+            found = explained(one)
+            assert_same(explained(model), original)
+            counts.append(len(runs))
+        assert differ(found, original)
+    assert counts == counts[:1] * 6
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "mixed_bfloat16", "float64"])
@@ -647,10 +686,44 @@ def test_equal_seeds_give_equal_modules_and_others_others(torch):
     assert [torch.equal(a, b) for a, b in zip(one, other, strict=True)][::2] == [False] * 3
 
 
+def one_round_of_a_module(stages):
+    return [(explained(one, PICTURE), weights_in(one.explainer.model)) for one in stages]
+
+
+def weights_in(module):
+    return [one.detach().numpy().copy() for one in module.parameters()]
+
+
+@pytest.mark.parametrize("build", [a_normalised, a_shared], ids=lambda build: build.__name__)
+def test_stages_of_a_module_are_gone_through_again_from_its_own_weights(torch, build):
+    module, order = build(torch)
+    before, stages = module_state(module), redrawn(module, PICTURE, seed=3)
+    first, second = one_round_of_a_module(stages), one_round_of_a_module(stages)
+    assert len(first) == len(order)
+    assert_same_rounds(second, first)
+    expected = one_round_of_a_module(redrawn(module, PICTURE, seed=3))
+    assert_same_rounds(second, expected)
+    # What has not had its turn has the numbers that have been learnt.
+    np.testing.assert_array_equal(second[0][1][0], weights_in(module)[0])
+    assert module_state(module) == before
+
+
+def test_a_round_of_a_module_may_begin_before_the_last_has_ended(torch):
+    module, _ = a_normalised(torch)
+    before, stages = module_state(module), redrawn(module, PICTURE, seed=3)
+    expected = one_round_of_a_module(redrawn(module, PICTURE, seed=3))
+    for count in (1, 3):
+        left = iter(stages)
+        for _ in range(count):
+            next(left)
+        assert_same_rounds(one_round_of_a_module(stages), expected)
+    assert module_state(module) == before
+
+
 def test_modules_without_weights_are_refused(torch):
     module = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
     with pytest.raises(ValueError, match="model 'Sequential' has no weights that could be drawn"):
-        next(redrawn(module, PICTURE))
+        redrawn(module, PICTURE)
 
 
 @pytest.mark.parametrize("why", ["computed", "lock"])
@@ -660,7 +733,7 @@ def test_modules_that_cannot_be_copied_are_refused(torch, why):
     before = module_state(module)
     message = "model 'Local' cannot be copied, so that its weights could be drawn anew without"
     with pytest.raises(TypeError, match=message):
-        next(redrawn(module, PICTURE))
+        redrawn(module, PICTURE)
     assert module_state(module) == before
 
 
@@ -710,13 +783,13 @@ def test_the_copy_of_a_module_is_freed_with_its_stages(torch):
     gc.collect()
     kept = set(base.cache._shelves)
     stages = redrawn(module, PICTURE)
-    one = next(stages)
-    explained(one, PICTURE)
-    assert len(set(base.cache._shelves) - kept) == 1
-    gone = [weakref.ref(each) for each in (one, one.explainer, one.explainer.model)]
+    for one in itertools.chain(stages, stages):
+        explained(one, PICTURE)
+        assert len(set(base.cache._shelves) - kept) == 1
+    gone = [weakref.ref(each) for each in (stages, one, one.explainer, one.explainer.model)]
     del one, stages
     gc.collect()
-    assert [each() for each in gone] == [None] * 3
+    assert [each() for each in gone] == [None] * 4
     assert set(base.cache._shelves) == kept
 
 

@@ -4,6 +4,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
+from explainkit.intervals import interval_of
 from explainkit.localization import ErrorRate, localization_error, localization_errors
 
 
@@ -86,6 +87,14 @@ def test_intervals_are_wilsons(dataset):
     none = localization_errors(dataset[0][:1], dataset[1][:1], dataset[2][:1], top=[1])
     assert none.rows[0].classification.low == pytest.approx(0)
     assert none.rows[0].classification.high == pytest.approx(z**2 / (1 + z**2))
+
+
+def test_intervals_are_those_of_the_metrics(dataset):
+    for row in localization_errors(*dataset, top=(1, 2, 3)).rows:
+        for rate in (row.classification, row.localization):
+            wrong = np.arange(8) < round(8 * rate.share)
+            found = interval_of(wrong.astype(float), is_share=True)
+            assert (rate.share, rate.low, rate.high) == tuple(found)
 
 
 def test_the_table_can_be_read(dataset):

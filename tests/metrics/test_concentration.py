@@ -94,6 +94,12 @@ def test_what_is_too_small_to_have_a_share_has_none():
     assert complexity([1.0, 1.0, 5e-324]) == pytest.approx(math.log(2))
 
 
+def test_numbers_may_be_as_large_as_there_are():
+    map_ = np.array([[1e308, -1e308], [0.0, 1e308]])
+    assert sparseness(map_) == pytest.approx(sparseness(map_ / 1e308)) == pytest.approx(0.25)
+    assert complexity(map_) == pytest.approx(math.log(3))
+
+
 @pytest.mark.parametrize("measure", [sparseness, complexity])
 def test_a_map_of_zeros_has_neither(measure):
     with pytest.raises(UnmeasurableError, match="the map is zero everywhere"):

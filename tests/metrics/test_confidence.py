@@ -4,6 +4,7 @@ import pytest
 from explainkit.metrics import (
     AverageDrop,
     AverageGain,
+    Deletion,
     Increase,
     UnmeasurableError,
     average_drop,
@@ -125,23 +126,73 @@ def test_a_single_sigmoid_gives_the_other_class_what_is_left(activation):
         )
 
 
-def test_an_activation_that_is_built_in_may_be_named_too():
+@pytest.mark.parametrize("asked", ["softmax", "sigmoid"])
+@pytest.mark.parametrize("name", ["average_drop", "deletion", "sparseness"])
+def test_an_activation_that_is_built_in_is_not_applied_twice(name, asked):
     case = given.given("keras", "softmax")
-    found, same = (
-        evaluate(case.model, case.docs, METHOD, "average_drop", activation=activation)
-        for activation in (None, "softmax")
-    )
-    np.testing.assert_allclose(
-        found.values(METHOD, "average_drop"), same.values(METHOD, "average_drop"), atol=case.close
-    )
+    message = f"^activation='{asked}' was given, but .* makes probabilities itself, for target"
+    with pytest.raises(ValueError, match=message + r" \d; leave it out$"):
+        evaluate(case.model, case.docs, METHOD, name, activation=asked)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_model_of_raw_scores_has_no_probabilities_of_itself(name):
     case = given.given("keras")
-    message = rf"{name} must know probabilities, and .* gives scores as they are for target \d: "
+    message = rf"{name} must know probabilities, and .* gives a score as it is for target \d: "
     with pytest.raises(ValueError, match=message + "give activation='softmax' or 'sigmoid'"):
         evaluate(case.model, case.docs, METHOD, ["deletion", name])
+
+
+@pytest.mark.parametrize("framework", ["keras", "torch"])
+def test_of_a_score_that_a_function_chose_there_is_no_probability(framework):
+    # Nor does an activation make one.
+    case = given.given(framework)
+    message = r"^average_drop must know probabilities, and .* for target 'first': leave these"
+    with pytest.raises(ValueError, match=message + " metrics out$"):
+        evaluate(case.model, case.docs, METHOD, "average_drop", targets=first)
+    message = "makes probabilities of the units of the only output, and target 'first' is none"
+    with pytest.raises(ValueError, match=message + " of them; leave it out"):
+        evaluate(case.model, case.docs, METHOD, "deletion", targets=first, activation="softmax")
+
+
+def first(outputs):
+    return outputs[:, 0]
+
+
+def test_a_quantity_is_no_probability_either():
+    keras = pytest.importorskip("keras")
+    layers = keras.layers
+    model = keras.Sequential([keras.Input((*given.SIZES, 3)), layers.Flatten(), layers.Dense(1)])
+    with pytest.raises(ValueError, match="for target 0: leave these metrics out$"):
+        evaluate(model, np.float32(DOCS), METHOD, "average_drop")
+
+
+def test_a_model_that_falls_over_the_dimmed_picture_has_no_number():
+    keras = pytest.importorskip("keras")
+    layers = keras.layers
+    network = keras.Sequential(
+        [
+            keras.Input((*given.SIZES, 3)),
+            layers.Activation(keras.ops.log),
+            layers.Flatten(),
+            layers.Dense(given.CLASSES, activation="softmax"),
+        ]
+    )
+    network.set_weights([given.WEIGHTS.reshape(-1, given.CLASSES), given.BIASES])
+    docs = np.random.default_rng(0).uniform(1, 2, DOCS.shape).astype(np.float32)
+    asked = ["deletion", Deletion(baseline=1.0), *NAMES]
+    names = ["plain", "of ones", *NAMES]
+    found = evaluate(network, docs, METHOD, dict(zip(names, asked, strict=True)))
+    for one in found.measurements:
+        if one.metric in NAMES:
+            # Not 0, as a comparison with NaN would have it.
+            assert np.isnan(one.value)
+            assert one.reason == "the model gives nan, which is no probability"
+        else:
+            assert np.isfinite(one.value)
+    # Where it is not dimmed to black, there is no fault.
+    whole = evaluate(network, docs, METHOD, AverageDrop(baseline=1.0))
+    assert np.isfinite(whole.values(METHOD, "average_drop")).all()
 
 
 def test_the_formulas_by_hand():

@@ -3,7 +3,7 @@ import pytest
 
 from explainkit.metrics import LocalizationError, MaskIoU, UnmeasurableError, box_iou, mask_iou
 
-from .given import measured
+from .given import batch_of, measured
 
 
 def overlap(map_, mask, threshold):
@@ -71,6 +71,18 @@ def test_the_metrics_know_their_thresholds():
     assert measured(LocalizationError(overlap=0.51), maps, masks=masks).tolist() == [0, 1, 1]
     found = measured(LocalizationError(overlap=0.51, threshold=0.5), maps, masks=masks)
     assert found.tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize("shape", [(6,), (2, 3, 2)])
+@pytest.mark.parametrize("measure", [mask_iou, box_iou])
+def test_boxes_lie_in_pictures(measure, shape):
+    message = rf"^boxes lie in pictures; this has {len(shape)} axes$"
+    with pytest.raises(UnmeasurableError, match=message):
+        measure(np.ones(shape), np.ones(shape, bool))
+    docs = np.zeros((2, *shape, 1) if len(shape) == 3 else (2, *shape))
+    for metric in (MaskIoU(), LocalizationError()):
+        batch = batch_of(np.ones((2, *shape)), docs=docs, masks=np.ones((2, *shape), bool))
+        assert [type(one) for one in metric.measure(batch)] == [UnmeasurableError] * 2
 
 
 @pytest.mark.parametrize("measure", [mask_iou, box_iou])

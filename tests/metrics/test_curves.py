@@ -165,13 +165,18 @@ def test_signals_are_measured_as_pictures_are():
     rng = np.random.default_rng(0)
     weights, docs = rng.normal(size=(12, 2, 3)), rng.normal(size=(2, 12, 2)).astype(np.float32)
     network.set_weights([weights.reshape(-1, 3), np.zeros(3)])
-    metrics = [Deletion(steps=4, baseline=0.0), "road_morf", "sparseness"]
-    found = evaluate(network, docs, METHOD, metrics, targets=2)
+    metrics = [Deletion(steps=4, baseline=0.0), "road_morf", "sparseness", "relevance_mass"]
+    boxed = ["iou", "localization_error"]
+    masks = docs[..., 0] > 0
+    found = evaluate(network, docs, METHOD, [*metrics, *boxed], targets=2, masks=masks)
     for row, doc in enumerate(docs.astype(float)):
         shares = np.sort((doc * weights[..., 2]).sum(axis=1))[::-1]
         expected = trapezoids([shares[3 * step :].sum() for step in range(5)])
         assert found.values(METHOD, "deletion")[row] == pytest.approx(expected, abs=1e-4)
-    assert np.isfinite(found.values(METHOD, "sparseness")).all()
+    for name in ("sparseness", "relevance_mass"):
+        assert np.isfinite(found.values(METHOD, name)).all()
+    reasons = {one.reason for one in found.measurements if one.metric in boxed}
+    assert reasons == {"boxes lie in pictures; this has 1 axes"}
     reasons = {one.reason for one in found.measurements if one.metric == "road_morf"}
     assert reasons == {"pixels are made up in pictures; these have 1 axes"}
 

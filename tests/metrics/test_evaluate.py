@@ -1,10 +1,12 @@
 import sys
+import warnings
 
 import attrs
 import numpy as np
 import pytest
 
-from explainkit import explain_predictions
+from explainkit import ExplanationWarning, explain_predictions
+from explainkit.metrics import METRICS as METRICS_THERE_ARE
 from explainkit.metrics import (
     AverageDrop,
     Deletion,
@@ -12,6 +14,8 @@ from explainkit.metrics import (
     MaxSensitivity,
     RandomLogit,
     RelevanceMass,
+    ROADMostRelevantFirst,
+    Sparseness,
     evaluate,
     relevance_mass,
 )
@@ -242,6 +246,46 @@ def test_targets_are_given_as_a_list_or_an_array(model, docs):
         np.testing.assert_allclose(map_, WEIGHTS[..., units[row]].sum(axis=2), atol=1e-5)
 
 
+@pytest.mark.parametrize("library", ["torch", "pandas", "tensorflow"])
+def test_targets_and_masks_may_come_from_other_libraries(model, docs, masks, library):
+    units = [3, 1, 0, 2, 2]
+    lib = pytest.importorskip(library)
+    made = {"torch": "tensor", "pandas": "Series", "tensorflow": "constant"}[library]
+    found = by_targets(model, docs, getattr(lib, made)(units))
+    assert [one.target for one in found.measurements[: 2 * COUNT : 2]] == units
+    assert_same(found, by_targets(model, docs, units))
+    if library == "pandas":  # whatever its index
+        assert_same(by_targets(model, docs, lib.Series(units, index=range(9, 4, -1))), found)
+        return
+    asked = (model, docs, METHODS[0], "relevance_mass")
+    tensors = getattr(lib, made)(masks)
+    assert_same(evaluate(*asked, masks=tensors), evaluate(*asked, masks=masks))
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        {"sparseness", "complexity"},
+        dict.fromkeys(["sparseness", "complexity"]).keys(),
+        (METRICS_THERE_ARE[name] for name in ("sparseness", "complexity")),
+        [Sparseness, "complexity"],
+        {"sparseness": Sparseness, "complexity": "complexity"},
+    ],
+)
+def test_metrics_may_be_given_in_any_collection(model, docs, metrics):
+    found = evaluate(model, docs, METHODS[0], metrics)
+    assert set(found.metrics) == {"sparseness", "complexity"}
+    plain = evaluate(model, docs, METHODS[0], ["sparseness", "complexity"])
+    for name in found.metrics:
+        np.testing.assert_array_equal(
+            found.values(METHODS[0], name), plain.values(METHODS[0], name)
+        )
+
+
+def test_one_metric_may_be_given_by_its_class(model, docs):
+    assert evaluate(model, docs[:1], METHODS[0], Sparseness).metrics == {"sparseness": Sparseness()}
+
+
 def test_one_target_is_for_all(model, docs):
     found = by_targets(model, docs, [2] * COUNT)
     assert_same(by_targets(model, docs, 2), found)
@@ -345,8 +389,72 @@ def test_an_empty_mask_has_no_number_and_says_why(model, docs, masks):
 def test_what_overflows_has_no_number(model, docs):
     found = evaluate(model, docs, METHODS[0], [Endless(), Odd()])
     assert {one.reason for one in found.measurements if one.metric == "endless"} == {
-        "the model's output is NaN or infinite"
+        "it comes to inf"
     }
+
+
+def own(found):
+    """A metric of somebody's own, which gives these numbers."""
+
+    @attrs.frozen
+    class Own(Odd):
+        name = "own"
+
+        def measure(self, batch):
+            return found
+
+    return Own()
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        [np.float32(0.5), np.float64(0.25)],
+        [1, 0],
+        [True, False],
+        [np.int64(3), np.uint8(2)],
+        [np.bool_(True), np.bool_(False)],
+        np.array([0.5, 0.25]),
+        np.array([True, False]),
+        (np.array(0.5), 2),
+    ],
+)
+def test_a_number_is_a_number(model, docs, tmp_path, numbers):
+    asked = (model, docs[:2], METHODS[0], own(numbers))
+    for _ in range(2):  # the second time, of a file
+        found = evaluate(*asked, save=tmp_path / "own.jsonl")
+        assert found.values(METHODS[0], "own").tolist() == [float(one) for one in numbers]
+        assert {type(one.value) for one in found.measurements} == {float}
+        assert {one.reason for one in found.measurements} == {None}
+
+
+@pytest.mark.parametrize("number", [np.nan, np.float32(np.nan), -np.inf, np.float16(np.inf)])
+def test_what_is_no_number_says_what_it_is(model, docs, number):
+    found = evaluate(model, docs[:2], METHODS[0], [own([number, 1]), Deletion(steps=2)])
+    assert [one.reason for one in found.measurements] == [f"it comes to {number}", *[None] * 3]
+    assert np.isnan(found.measurements[0].value)
+    assert "own: 1 of 2 have no number: it comes to" in str(found)
+
+
+@pytest.mark.parametrize("numbers", [[], [1.0], [1.0, 2.0, 3.0]])
+def test_there_is_a_number_for_each_explanation(model, docs, numbers):
+    message = f"^metric 'own' measured {len(numbers)} of 2 explanations; give a number, or an"
+    with pytest.raises(ValueError, match=message):
+        evaluate(model, docs[:2], METHODS[0], ["deletion", own(numbers)])
+
+
+def test_what_is_blank_is_told_by_the_table_and_by_no_warning(model, docs):
+    blank = docs.copy()
+    blank[2] = 0
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        filters = list(warnings.filters)
+        evaluate(model, blank, [*METHODS, Brightness()], ["sparseness", MaxSensitivity(samples=1)])
+        assert [one for one in told if issubclass(one.category, ExplanationWarning)] == []
+        assert warnings.filters == filters
+        # Who looks at the explanations themselves is told.
+        list(explain_predictions(model, blank, method=Brightness()))
+    assert any(issubclass(one.category, ExplanationWarning) for one in told)
 
 
 def test_masks_belong_to_their_docs(table, model, docs, masks):
@@ -381,14 +489,23 @@ def test_missing_numbers_are_counted_and_shares_have_wilsons_interval(model, doc
     assert one.high == pytest.approx(1)
 
 
-def test_one_doc_has_a_mean_and_no_interval(model, docs):
+def test_one_doc_has_a_mean_and_an_interval_if_it_is_a_share(model, docs):
     found = evaluate(model, docs[:1], METHODS[0], ["deletion", Odd()])
-    for one in found.summary():
-        assert one.mean == found.values(METHODS[0], one.metric)[0]
-        assert np.isnan([one.low, one.high]).all()
-        assert one.reason == "one document has no interval: give more"
-    assert "[" not in str(found)
-    assert f"{found.summary()[0].mean:.3f}" in str(found)
+    mean, share = found.summary()
+    assert mean.mean == found.values(METHODS[0], "deletion")[0]
+    assert np.isnan([mean.low, mean.high]).all()
+    assert mean.reason == "one document has no interval: give more"
+    z = 1.9599639845400545
+    assert (share.mean, share.count, share.reason) == (1, 1, None)
+    assert (share.low, share.high) == pytest.approx((1 / (1 + z**2), 1))
+    assert str(found).count("[") == 1
+    assert str(found).splitlines()[1].split() == [
+        METHODS[0],
+        f"{mean.mean:.3f}",
+        "1.000",
+        "[0.207,",
+        "1.000]",
+    ]
 
 
 def test_the_table_is_printed(table):
@@ -405,6 +522,30 @@ def test_the_table_is_printed(table):
     # The columns are in line.
     at = lines[0].index("relevance_mass")
     assert all(line[at - 1] == " " and line[at] != " " for line in lines)
+
+
+def test_numbers_are_those_of_the_rows_of_a_cell(table):
+    for method in METHODS:
+        for metric in METRICS:
+            rows = [
+                one for one in table.measurements if (one.method, one.metric) == (method, metric)
+            ]
+            assert table.values(method, metric).tolist() == [one.value for one in rows]
+
+
+def test_cells_without_rows_are_empty(table):
+    only = [one for one in table.measurements if one.metric == "deletion"]
+    part = attrs.evolve(table, measurements=tuple(only))
+    full = {(one.method, one.metric): one for one in table.summary()}
+    for one in part.summary():
+        if one.metric == "deletion":
+            assert one == full[one.method, one.metric]
+            continue
+        assert part.values(one.method, one.metric).shape == (0,)
+        assert np.isnan([one.mean, one.low, one.high]).all()
+        assert (one.count, one.missing, one.reason) == (0, 0, None)
+    assert str(part).splitlines()[1].endswith("–")
+    assert attrs.evolve(table, measurements=()).values(METHODS[0], "deletion").shape == (0,)
 
 
 def test_rows_are_plain_data(table):
@@ -545,7 +686,8 @@ def test_a_model_of_a_picture_and_a_vector_is_measured_by_its_picture():
 
 
 @pytest.mark.parametrize(
-    "name", ["deletion", "insertion", "road_morf", "infidelity", "max_sensitivity"]
+    "name",
+    ["deletion", "insertion", "road_morf", "road_lerf", "infidelity", "max_sensitivity"],
 )
 def test_pictures_of_whole_numbers_are_changed_as_others_are(name):
     keras = pytest.importorskip("keras")
@@ -568,9 +710,43 @@ def test_pictures_of_whole_numbers_are_changed_as_others_are(name):
     np.testing.assert_allclose(
         found.values("input_x_gradient", name),
         other.values("input_x_gradient", name),
-        rtol=1e-3,
-        atol=1e-4,
+        rtol=1e-5,
+        atol=1e-6,
     )
+
+
+TWO_PICTURES = [
+    Deletion(steps=4),
+    Insertion(steps=4),
+    MaxSensitivity(samples=2),
+    ROADMostRelevantFirst(shares=(0.3, 0.6)),
+    RelevanceMass(),
+]
+
+
+@pytest.mark.parametrize("of", ["a", "b"])
+def test_of_two_pictures_it_is_that_of_the_target_that_is_changed(of):
+    keras = pytest.importorskip("keras")
+    layers = keras.layers
+    rng = np.random.default_rng(0)
+    shapes = {"a": (*SIZES, 3), "b": (4, 7, 2)}
+    inputs = {name: keras.Input(shape, name=name) for name, shape in shapes.items()}
+    outputs = {f"p{name}": layers.Dense(3)(layers.Flatten()(one)) for name, one in inputs.items()}
+    outputs = {name: layers.Activation("tanh", name=name)(one) for name, one in outputs.items()}
+    network = keras.Model(inputs, outputs)
+    alone = keras.Model(inputs[of], outputs[f"p{of}"])
+    docs = {n: rng.normal(size=(3, *one)).astype(np.float32) for n, one in shapes.items()}
+    masks = rng.random((3, *shapes[of][:2])) < 0.5
+    asked = {"methods": METHODS[0], "metrics": TWO_PICTURES, "masks": masks, "batch_size": 2}
+    found = evaluate(network, docs, targets=(f"p{of}", 1), **asked)
+    expected = evaluate(alone, docs[of], targets=1, **asked)
+    other = {name: one if name == of else one[::-1] + 1 for name, one in docs.items()}
+    same = evaluate(network, other, targets=[(f"p{of}", 1)] * 3, **asked)
+    for name in found.metrics:
+        values = found.values(METHODS[0], name)
+        assert np.isfinite(values).all()
+        np.testing.assert_allclose(values, expected.values(METHODS[0], name), atol=1e-5)
+        np.testing.assert_array_equal(values, same.values(METHODS[0], name))
 
 
 def test_tensors_are_taken_as_arrays_are():

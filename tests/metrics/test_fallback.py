@@ -1,10 +1,19 @@
 """Estimators that only explain: what they say of changed pictures is what metrics go by."""
 
+import threading
+import warnings
+
 import attrs
 import numpy as np
 import pytest
 
-from explainkit import Explanation, TargetExplanation, explain_prediction
+from explainkit import (
+    Explanation,
+    TargetExplanation,
+    explain_prediction,
+    explain_predictions,
+)
+from explainkit.explanation import warn
 from explainkit.metrics import (
     Deletion,
     Infidelity,
@@ -15,6 +24,7 @@ from explainkit.metrics import (
 )
 
 from . import given
+from .counting import Counting
 from .given import DOCS, PIXELS, SIZES, TOPS, WEIGHTS, shares_of
 
 METHODS = {"shares": {}}
@@ -34,6 +44,16 @@ class Grey:
     weights: np.ndarray
 
 
+@attrs.frozen(eq=False)
+class Sure:
+    """Says that the mean of its picture is a probability."""
+
+
+@attrs.frozen(eq=False)
+class Loud:
+    """Warns of all that it explains."""
+
+
 @pytest.fixture(scope="module", autouse=True)
 def registered():
     @explain_prediction.register
@@ -48,6 +68,19 @@ def registered():
     def explain_grey(estimator: Grey, doc, *, targets=None):
         scores = np.einsum("hw,chw->c", doc[0], estimator.weights)
         return answer(scores, lambda target: doc[0] * estimator.weights[target], targets)
+
+    @explain_prediction.register
+    def explain_sure(estimator: Sure, doc, *, targets=None):
+        said, half = float(doc.mean()), np.full((1, 4), 0.5, np.float32)
+        map_ = np.arange(4, dtype=np.float32)[None]
+        return Explanation(
+            "a sure one", "shares", targets=[TargetExplanation(0, None, said, said, half, map_)]
+        )
+
+    @explain_prediction.register
+    def explain_loud(estimator: Loud, doc, *, targets=None):
+        warn("it is loud")
+        return answer(given.scores_of(doc)[0], lambda target: shares_of(doc[0], target), targets)
 
 
 def answer(scores, map_of, targets):
@@ -122,9 +155,108 @@ def test_a_doc_that_cannot_be_explained_has_no_number():
     assert np.isfinite(found.values("shares", "sparseness")[1])
 
 
-def test_an_estimator_without_weights_that_could_be_drawn_is_named():
-    with pytest.raises(TypeError, match="Estimator"):
-        evaluate(Estimator(), DOCS, METHODS, "parameter_randomization")
+@pytest.mark.parametrize("targets", [None, 1])
+def test_without_weights_or_other_classes_there_is_no_number_and_the_others_go_on(targets):
+    names = ["parameter_randomization", "random_logit"]
+    found = evaluate(Estimator(), DOCS, METHODS, [*names, "sparseness"], targets=targets)
+    whys = ["weights", "other classes"]
+    for name, why in zip(names, whys, strict=True):
+        assert np.isnan(found.values("shares", name)).all()
+        reasons = {one.reason for one in found.measurements if one.metric == name}
+        assert reasons == {f"nobody knows the {why} of a Estimator"}
+    assert np.isfinite(found.values("shares", "sparseness")).all()
+
+
+def test_of_whom_only_explains_no_probabilities_can_be_made():
+    asked = {"activation": "softmax", "targets": 1}
+    for name in ("deletion", "average_drop", "road_morf"):
+        with pytest.raises(ValueError, match=r"Estimator .*: let it explain probabilities$"):
+            evaluate(Estimator(), DOCS, METHODS, name, **asked)
+    # What goes by the score alone needs none.
+    found = evaluate(Estimator(), DOCS, METHODS, "infidelity", **asked)
+    assert np.isfinite(found.values("shares", "infidelity")).all()
+
+
+def test_probabilities_that_are_explained_are_measured():
+    docs = np.full((2, 1, 4, 1), 0.5)
+    docs[1] = 0.25
+    asked = {"metrics": ["average_drop", "increase", "average_gain", "deletion"]}
+    found = evaluate(Sure(), docs, METHODS, **asked)
+    # Dimmed, a half of it is left.
+    assert found.values("shares", "average_drop") == pytest.approx([0.5, 0.5])
+    assert found.values("shares", "increase") == pytest.approx([0, 0])
+    assert found.values("shares", "average_gain") == pytest.approx([0, 0])
+    with pytest.raises(ValueError, match="makes probabilities itself, for target 0; leave it out"):
+        evaluate(Sure(), docs, METHODS, activation="sigmoid", **asked)
+
+
+@pytest.mark.parametrize(("said", "known"), [(1.0005, True), (1.002, False), (-0.002, False)])
+def test_what_is_no_probability_but_for_rounding_is_said(said, known):
+    names = ["average_drop", "increase", "average_gain"]
+    found = evaluate(Sure(), np.full((1, 1, 4, 1), said), METHODS, [*names, "insertion"])
+    rows = {one.metric: one for one in found.measurements}
+    assert np.isfinite(rows["insertion"].value)
+    if known:
+        assert rows["average_drop"].value == pytest.approx(0.5)
+        assert rows["increase"].value == 0
+        assert rows["average_gain"].reason.startswith("the picture's probability is 1")
+        return
+    for name in names:
+        assert np.isnan(rows[name].value)
+        assert rows[name].reason == f"the model gives {said}, which is no probability"
+
+
+def test_an_array_of_docs_is_explained_one_by_one():
+    estimator = Estimator()
+    found = list(explain_predictions(estimator, DOCS, batch_size=3))
+    assert estimator.asked == [(1, *DOCS.shape[1:])] * len(DOCS)
+    assert [one.targets[0].target for one in found] == TOPS.tolist()
+    one_by_one = list(explain_predictions(estimator, (doc[None] for doc in DOCS)))
+    assert found == one_by_one
+    assert list(explain_predictions(estimator, DOCS[:0])) == []
+    bad = DOCS.copy()
+    bad[1, 0, 0, 0] = np.nan
+    recorded = list(explain_predictions(estimator, bad, on_error="record"))
+    assert [bool(one.error) for one in recorded] == [False, True, False, False, False]
+
+
+def test_warnings_of_others_are_left_as_they_are_also_by_two_at_once():
+    # Each waits until the other is at it, so that one begins, and ends, within the other.
+    loud, first, second = Loud(), threading.Event(), threading.Event()
+    found, filters = {}, list(warnings.filters)
+
+    @attrs.frozen
+    class Meeting(Counting):
+        here: threading.Event
+        there: threading.Event
+
+        def measure(self, batch):
+            self.here.set()
+            assert self.there.wait(10)
+            return [1.0] * len(batch)
+
+    def run(name, *events):
+        found[name] = evaluate(loud, DOCS[:2], METHODS, Meeting(*events))
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        within = list(warnings.filters)
+        threads = [
+            threading.Thread(target=run, args=("one", first, second)),
+            threading.Thread(target=run, args=("other", second, first)),
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert warnings.filters == within
+        assert told == []
+        list(explain_predictions(loud, DOCS[:1]))
+        assert [str(one.message) for one in told] == ["it is loud"]
+    assert warnings.filters == filters
+    for one in found.values():
+        assert one.values("shares", "counting").tolist() == [1, 1]
+    assert len(found) == 2
 
 
 def test_pictures_without_channels_are_measured_too():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from explainkit import metrics
+from explainkit import ExplanationWarning, metrics
 from explainkit.metrics import METRICS, Deletion, evaluate, find_metric
 
 from . import given
@@ -40,7 +40,9 @@ def no_number(_outputs):
         ({"metrics": []}, ValueError, "metrics is empty; there are: deletion, "),
         ({"metrics": {}}, ValueError, "metrics is empty"),
         ({"metrics": 3}, TypeError, "a metric is given by a int; give a name"),
-        ({"metrics": [Deletion]}, TypeError, r"by a .*; give a name .*such as Deletion\(steps=16"),
+        ({"metrics": [int]}, TypeError, r"by a type; give a name .*such as Deletion\(steps=16"),
+        ({"metrics": [Deletion, "deletion"]}, ValueError, "metrics has a name twice"),
+        ({"metrics": set()}, ValueError, "metrics is empty"),
         # Methods
         ({"methods": "gradcan"}, ValueError, "no method 'gradcan'; .*mean 'gradcam'"),
         ({"methods": []}, ValueError, "methods is empty; give the name of one"),
@@ -68,13 +70,16 @@ def no_number(_outputs):
         (
             {"masks": MASKS[:, :2]},
             ValueError,
-            r"a mask has the shape \(2, 5\) and holds bool; give .*\(6, 5\)",
+            r"a mask has the shape \(2, 5\); give masks of the shape of the pictures, \(6, 5\)",
         ),
         (
             {"masks": MASKS.astype(np.uint8)},
-            ValueError,
-            r"a mask has the shape \(6, 5\) and holds uint8; give truth values",
+            TypeError,
+            "a mask holds uint8; give truth values: mask > 0, say",
         ),
+        ({"masks": MASKS[:, :2].astype(float)}, TypeError, "a mask holds float64; give truth"),
+        ({"masks": MASKS[..., None]}, ValueError, r"a mask has the shape \(6, 5, 1\); give"),
+        ({"masks": [*MASKS[:4], MASKS[4].T]}, ValueError, r"a mask has the shape \(5, 6\); give"),
         # Targets
         ({"targets": [1, 2]}, ValueError, "targets has 2 entries, but there are 5 docs"),
         ({"targets": np.ones(2, int)}, ValueError, "targets has 2 entries, but there are 5 docs"),
@@ -140,8 +145,31 @@ def test_an_activation_makes_probabilities_of_units_of_the_only_output(model):
     def first(outputs):
         return outputs[:, 0]
 
-    with pytest.raises((TypeError, ValueError), match="activation|callable|unit"):
-        ask(model, metrics="average_drop", activation="softmax", targets=first)
+    for name in ("average_drop", "deletion", "sparseness"):
+        with pytest.raises(ValueError, match="target 'first' is none of them; leave it out$"):
+            ask(model, metrics=name, activation="softmax", targets=first)
+
+
+def test_what_is_left_over_beside_an_iterable_is_told_at_the_end(model):
+    def more(**given_more):
+        with pytest.warns(ExplanationWarning) as told:
+            found = ask(model, docs=(doc[None] for doc in DOCS[:3]), **given_more)
+        assert len(found.measurements) == 3
+        assert all(np.isfinite(one.value) for one in found.measurements)
+        # The line that asked, not one of the package.
+        assert {one.filename for one in told} == {__file__}
+        return [str(one.message) for one in told]
+
+    many = "targets has 5 entries, and there were only 3 docs"
+    assert more(targets=[0, 1, 2, 3, 0]) == [many]
+    assert more(masks=iter(MASKS)) == ["masks has more entries than there were docs, 3"]
+    both = more(masks=MASKS, targets=np.zeros(5, int))
+    assert both == [many, "masks has more entries than there were docs, 3"]
+
+
+def test_as_many_as_there_are_docs_is_no_reason_to_warn(model, recwarn):
+    ask(model, docs=(doc[None] for doc in DOCS), targets=[0, 1, 2, 3, 0], masks=iter(MASKS))
+    assert not [one for one in recwarn if issubclass(one.category, ExplanationWarning)]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +190,11 @@ def test_an_activation_makes_probabilities_of_units_of_the_only_output(model):
         ("ROADMostRelevantFirst", {"shares": ()}, ValueError, "shares is empty; give shares of"),
         ("ROADMostRelevantFirst", {"shares": (0.5, 1)}, ValueError, "shares is 1; give a number"),
         ("ROADLeastRelevantFirst", {"shares": (0,)}, ValueError, "shares is 0; give a number"),
-        ("ROADLeastRelevantFirst", {"noise": 0}, ValueError, "noise is 0"),
+        ("ROADLeastRelevantFirst", {"noise": -0.1}, ValueError, "noise is -0.1; give a finite"),
+        ("ROADLeastRelevantFirst", {"noise": np.nan}, ValueError, "noise is nan; give a finite"),
+        ("ROADLeastRelevantFirst", {"noise": "much"}, TypeError, "noise is 'much'; give a number"),
+        ("ROADLeastRelevantFirst", {"shares": 0}, ValueError, "shares is 0; give a number"),
+        ("ROADLeastRelevantFirst", {"shares": None}, TypeError, "shares is None; give a number"),
         ("Infidelity", {"change": "holes"}, ValueError, "change is 'holes'; give one of 'squares"),
         ("Infidelity", {"samples": 1}, ValueError, "samples is 1; give 2 or more"),
         ("Infidelity", {"side": 1.0}, ValueError, "side is 1.0"),

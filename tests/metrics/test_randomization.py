@@ -172,6 +172,96 @@ def test_a_model_without_weights_has_none_to_be_drawn():
         evaluate(model, docs, METHOD, "parameter_randomization")
 
 
+@pytest.mark.parametrize("framework", ["keras", "torch"])
+def test_a_layer_may_be_given_by_itself_or_by_its_name(framework):
+    docs = np.random.default_rng(0).normal(size=(3, 8, 8, 3)).astype(np.float32)
+    if framework == "torch":
+        torch = pytest.importorskip("torch")
+        nn = torch.nn
+        torch.manual_seed(0)
+        early, late = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 5, 3)
+        model = nn.Sequential(
+            early,
+            nn.ReLU(),
+            late,
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(5, 3),
+        ).eval()
+        docs, names = docs.transpose(0, 3, 1, 2).copy(), ["0", "2"]
+    else:
+        keras = pytest.importorskip("keras")
+        layers = keras.layers
+        early, late = layers.Conv2D(4, 3, activation="relu"), layers.Conv2D(5, 3)
+        last = [layers.GlobalAveragePooling2D(), layers.Dense(3)]
+        model = keras.Sequential([keras.Input((8, 8, 3)), early, late, *last])
+        names = [early.name, late.name]
+    methods = {
+        "layer": {"method": "gradcam", "layer": early},
+        "name": {"method": "gradcam", "layer": names[0]},
+        "layers": {"method": "gradcam", "layer": [early, late]},
+        "names": {"method": "gradcam", "layer": names},
+    }
+    metric = ParameterRandomization(stages=2, similarity="pearson")
+    found = evaluate(model, docs, methods, metric, targets=1, batch_size=2)
+    for one, other in (("layer", "name"), ("layers", "names")):
+        values = found.values(one, metric.name)
+        np.testing.assert_allclose(values, found.values(other, metric.name), atol=1e-6)
+        assert np.isfinite(values).all()
+    assert (found.values("layer", metric.name) != found.values("layers", metric.name)).any()
+
+
+def test_all_batches_are_explained_by_programs_that_are_compiled_once():
+    keras = pytest.importorskip("keras")
+    if keras.backend.backend() == "torch":
+        pytest.skip("PyTorch runs the Python of a model each time: nothing is compiled")
+    runs = []
+
+    class Noting(keras.layers.Layer):
+        def call(self, inputs):
+            runs.append(inputs.shape)
+            return inputs
+
+    layers = keras.layers
+    docs = np.random.default_rng(0).normal(size=(6, *SIZES, CHANNELS)).astype(np.float32)
+
+    def runs_of(count, methods):
+        model = keras.Sequential(
+            [
+                keras.Input((*SIZES, CHANNELS)),
+                layers.Flatten(),
+                Noting(),
+                layers.Dense(CLASSES),
+                layers.Dense(CLASSES),
+            ]
+        )
+        runs.clear()
+        metric = ParameterRandomization(stages=2, similarity="pearson")
+        found = evaluate(model, docs[:count], methods, metric, targets=1, batch_size=2)
+        for method in found.methods:
+            assert np.isfinite(found.values(method, metric.name)).all()
+        return len(runs)
+
+    methods = [METHOD, "input_x_gradient"]
+    assert runs_of(6, METHOD) == runs_of(2, METHOD) > 0
+    # Each method has its own.
+    assert runs_of(6, methods) == runs_of(2, methods)
+
+
+def test_what_is_compiled_once_is_begun_anew_for_each_batch():
+    case = given.given("keras")
+    metric = ParameterRandomization(stages=None, similarity="pearson")
+    methods = [METHOD, "input_x_gradient"]
+    whole, parted = (
+        evaluate(case.model, case.docs, methods, metric, batch_size=size) for size in (32, 2)
+    )
+    for method in methods:
+        np.testing.assert_allclose(
+            parted.values(method, metric.name), whole.values(method, metric.name), atol=1e-5
+        )
+
+
 # Another class
 
 

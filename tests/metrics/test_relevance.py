@@ -35,7 +35,7 @@ def mass(map_, mask):
 
 def share_of_hottest(map_, mask, count):
     hottest = read_order(np.maximum(map_, 0))[:count]
-    return sum(bool(mask[cell]) for cell in hottest) / len(hottest)
+    return sum(bool(mask[cell] and map_[cell] > 0) for cell in hottest) / len(hottest)
 
 
 HAND = np.array([[5.0, 1.0, -9.0], [4.0, 3.0, 2.0]])
@@ -49,18 +49,47 @@ def test_by_hand():
 
 
 def test_all_pixels_are_taken_where_there_are_no_more():
-    assert top_k_intersection(HAND, MASK, 6) == 0.5
-    assert top_k_intersection(HAND, MASK, 1000) == 0.5
-    assert top_k_intersection(HAND, MASK) == 0.5
+    # The object's pixel without heat is none of its hits.
+    for k in ((6,), (1000,), ()):
+        assert top_k_intersection(HAND, MASK, *k) == 2 / 6
 
 
 def test_of_equal_pixels_the_first_are_taken():
     map_ = np.array([[1.0, 1.0], [1.0, 1.0]])
     assert relevance_rank(map_, np.array([[True, False], [False, False]])) == 1
     assert relevance_rank(map_, np.array([[False, False], [False, True]])) == 0
-    # What is below zero is no colder than zero.
-    map_ = np.array([[2.0, -1.0], [0.0, 0.0]])
-    assert relevance_rank(map_, np.array([[False, True], [False, True]])) == 0.5
+
+
+@pytest.mark.parametrize("cold", [0.0, -1.0])
+def test_pixels_without_heat_are_no_hits_whatever_the_order_of_reading(cold):
+    map_ = np.full((3, 4), cold)
+    map_[1, 2] = 2.0
+    # Of an object at the beginning or the end, two pixels without heat.
+    for cells in ([(0, 0), (0, 1)], [(2, 2), (2, 3)]):
+        mask = np.zeros((3, 4), bool)
+        mask[tuple(zip(*cells, strict=True))] = True
+        assert relevance_rank(map_, mask) == 0
+        assert top_k_intersection(map_, mask, 12) == 0
+        mask[1, 2] = True
+        assert relevance_rank(map_, mask) == pytest.approx(1 / 3)
+        assert top_k_intersection(map_, mask, 12) == pytest.approx(1 / 12)
+        # Turned around, nothing changes.
+        turned = map_[::-1, ::-1], mask[::-1, ::-1]
+        assert relevance_rank(*turned) == pytest.approx(1 / 3)
+        assert top_k_intersection(*turned, 12) == pytest.approx(1 / 12)
+
+
+@pytest.mark.parametrize("k", [0, -3])
+def test_there_is_no_share_of_no_pixels(k):
+    with pytest.raises(ValueError, match=f"k is {k}; give 1 or more"):
+        top_k_intersection(HAND, MASK, k)
+
+
+def test_numbers_may_be_as_large_as_there_are():
+    map_ = np.array([[1e308, 1e308], [0.0, 1e308]])
+    mask = np.array([[True, False], [True, False]])
+    assert relevance_mass(map_, mask) == pytest.approx(1 / 3)
+    assert relevance_rank(map_, mask) == 0.5
 
 
 @settings(max_examples=60, deadline=None)

@@ -132,3 +132,44 @@ def test_of_a_picture_that_is_a_slope_nothing_can_be_removed():
     found = given.measured(metric, [map_], model=case.model, docs=doc, targets=[1])
     expected = given.scores_of(doc)[0, 1]
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=case.close)
+
+
+@pytest.mark.parametrize("kind", [ROADMostRelevantFirst, ROADLeastRelevantFirst])
+def test_one_share_may_be_given_by_itself(kind):
+    assert kind(shares=0.5) == kind(shares=(0.5,)) == kind(shares=[np.float64(0.5)])
+    assert kind(shares=np.array([0.25, 0.5])).shares == (0.25, 0.5)
+    with pytest.raises(ValueError, match=r"shares is 1\.5; give a number"):
+        kind(shares=1.5)
+
+
+def test_there_may_be_no_noise():
+    case = given.given("keras")
+    metrics = {seed: ROADMostRelevantFirst(shares=0.5, noise=0, seed=int(seed)) for seed in "01"}
+    found = evaluate(case.model, case.docs, "input_x_gradient", metrics)
+    for row, target in enumerate(TOPS):
+        cells = read_order(np.float32(shares_of(DOCS[row], target)))
+        expected = by_hand(row, target, cells, [0.5], 0, 0)
+        for seed in "01":
+            value = found.values("input_x_gradient", seed)[row]
+            assert value == pytest.approx(expected, abs=case.close)
+
+
+def test_all_but_one_pixel_may_be_hidden():
+    picture = np.random.default_rng(0).normal(size=(12, 9, 2))
+    hidden = np.ones((12, 9), bool)
+    hidden[4, 7] = False
+    found = impute(picture, hidden)
+    np.testing.assert_allclose(found, by_solving(picture, hidden), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(found, np.broadcast_to(picture[4, 7], picture.shape), atol=1e-9)
+
+
+def test_holes_apart_from_each_other_are_solved_together():
+    rng = np.random.default_rng(1)
+    picture, hidden = rng.normal(size=(20, 23, 3)), np.zeros((20, 23), bool)
+    for top, left, height, width in ((0, 0, 5, 6), (9, 8, 1, 1), (12, 3, 8, 2), (3, 15, 9, 8)):
+        hidden[top : top + height, left : left + width] = True
+    found = impute(np.float32(picture), hidden)
+    np.testing.assert_allclose(found, by_solving(np.float32(picture), hidden), rtol=0, atol=1e-9)
+    # Mirrored, the same is found.
+    mirrored = impute(np.float32(picture)[:, ::-1], hidden[:, ::-1])
+    np.testing.assert_allclose(mirrored[:, ::-1], found, rtol=0, atol=1e-9)

@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
+from explainkit.methods import smooth
 from explainkit.metrics import Deletion, MaxSensitivity, RandomLogit, evaluate
-from explainkit.metrics.saving import in_words
 
 from . import counting, given
 from .counting import Counting, Endless, Odd
@@ -294,17 +294,158 @@ def test_an_empty_file_is_begun(ask, path):
     assert path.stat().st_size
 
 
-def test_functions_are_called_alike_in_every_process():
-    def made():
-        def fold(output):
-            return output
+def first(outputs):
+    return outputs[:, 0]
 
-        return fold
 
-    assert made() is not made()
-    said = [in_words({"method": "gradcam", "reshape": made()}) for _ in range(2)]
-    assert said[0] == said[1]
-    assert "0x" not in said[0]
+@pytest.fixture
+def convolutional(docs):
+    return with_a_convolution(pytest.importorskip("keras"))
+
+
+def with_a_convolution(keras, activation="relu", head="head", built=True):
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            *([keras.Input((*SIZES, 3))] if built else []),
+            layers.Conv2D(2, 3, activation=activation, name="conv"),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(3, name=head),
+        ]
+    )
+
+
+@pytest.mark.parametrize("what", ["layer", "layers", "reshape", "targets"])
+def test_what_has_no_name_of_its_own_is_refused(convolutional, path, what):
+    layer = convolutional.get_layer("conv")
+    more, kind = {
+        "layer": ({"layer": layer}, "Conv2D"),
+        "layers": ({"layer": ["conv", layer]}, "Conv2D"),
+        "reshape": ({"reshape": first}, "function"),
+        "targets": ({"targets": first}, "function"),
+    }[what]
+    message = f"^save tells questions apart by what is asked, and a {kind} has no name that would"
+    with pytest.raises(ValueError, match=message + " do: .*; name layers by their paths and"):
+        evaluate(convolutional, np.float32(DOCS), "gradcam", "sparseness", save=path, **more)
+
+
+def test_arrays_numbers_and_methods_by_hand_say_what_they_are(convolutional, path):
+    metric = Deletion(steps=np.int64(2), baseline=np.ones((*SIZES, 3)))
+
+    def asking(noise=0.5, baseline=0.25, **more):
+        methods = {
+            "smooth": smooth("gradcam", samples=2, noise=noise),
+            "early": {"method": "gradcam", "layer": ["conv"], "batch_size": np.int64(3)},
+            "paths": {"method": "integrated_gradients", "steps": 2, "baseline": baseline},
+        }
+        asked = {"targets": np.array([0, 1, 2, 0, 1]), "save": path, **more}
+        return evaluate(convolutional, np.float32(DOCS), methods, [metric], **asked)
+
+    whole = asking()
+    before = path.read_bytes()
+    assert_same(asking(), whole)
+    assert path.read_bytes() == before
+    for more in ({"noise": 0.25}, {"baseline": 0.5}, {"baseline": np.full((*SIZES, 3), 0.25)}):
+        with pytest.raises(ValueError, match="holds another evaluation: its methods"):
+            asking(**more)
+
+
+# Which model it is
+
+
+def measured_by(model, path, docs=None):
+    docs = np.float32(DOCS) if docs is None else docs
+    return evaluate(model, docs, "gradients", Counting(), targets=1, save=path)
+
+
+def test_the_same_model_built_twice_may_go_on(path):
+    keras = pytest.importorskip("keras")
+    one, other = with_a_convolution(keras), with_a_convolution(keras, head="otherwise")
+    other.set_weights(one.get_weights())
+    assert one.name != other.name
+    whole = measured_by(one, path)
+    counting.SEEN.clear()
+    assert_same(measured_by(other, path), whole)
+    assert counting.SEEN == []
+
+
+def test_another_activation_is_another_model(path):
+    keras = pytest.importorskip("keras")
+    one, other = with_a_convolution(keras), with_a_convolution(keras, activation="tanh")
+    other.set_weights(one.get_weights())
+    measured_by(one, path)
+    with pytest.raises(ValueError, match="holds another evaluation: its model"):
+        measured_by(other, path)
+
+
+def test_a_model_that_is_built_when_it_is_called_may_go_on(path):
+    keras = pytest.importorskip("keras")
+    model = with_a_convolution(keras, built=False)
+    assert not model.built
+    whole = measured_by(model, path)
+    assert model.built
+    counting.SEEN.clear()
+    assert_same(measured_by(model, path), whole)
+    assert counting.SEEN == []
+
+
+def torch_network(activation, seed=0):
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(seed)
+    nn = torch.nn
+    return nn.Sequential(
+        nn.Conv2d(3, 2, 3), activation(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2, 3)
+    ).eval()
+
+
+def test_modules_are_told_apart_by_their_kinds_and_weights(path):
+    torch = pytest.importorskip("torch")
+    docs = np.float32(DOCS.transpose(0, 3, 1, 2))
+    whole = measured_by(torch_network(torch.nn.ReLU), path, docs)
+    counting.SEEN.clear()
+    assert_same(measured_by(torch_network(torch.nn.ReLU), path, docs), whole)
+    assert counting.SEEN == []
+    for other in (torch_network(torch.nn.GELU), torch_network(torch.nn.ReLU, seed=1)):
+        with pytest.raises(ValueError, match="holds another evaluation: its model"):
+            measured_by(other, path, docs)
+
+
+# Damaged files
+
+
+@pytest.mark.parametrize("damage", [b"{", b"", b"no json", b'{"doc": 1, "dig', b"\xff\xfe{}"])
+@pytest.mark.parametrize("line", [2, 4])
+def test_a_line_that_is_damaged_within_the_file_is_named(ask, path, line, damage):
+    ask(path)
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[line - 1] = damage + b"\n"
+    path.write_bytes(b"".join(lines))
+    counting.SEEN.clear()
+    with pytest.raises(ValueError, match=rf"evaluation\.jsonl is damaged in line {line}: ") as told:
+        ask(path)
+    assert str(path) in str(told.value)
+    assert path.read_bytes() == b"".join(lines)
+    assert counting.SEEN == []
+
+
+@pytest.mark.parametrize("left", [1, 30, -2, -1])
+def test_a_first_line_that_was_cut_off_is_begun_anew(ask, path, left):
+    whole = ask(path)
+    written = path.read_bytes()
+    path.write_bytes(written.splitlines(keepends=True)[0][:left])
+    counting.SEEN.clear()
+    assert_same(ask(path), whole)
+    assert len(counting.SEEN) == COUNT * len(METHODS)
+    assert path.read_bytes() == written
+
+
+def test_a_first_line_of_another_question_that_was_cut_off_is_left_as_it_was(ask, path):
+    ask(path, metrics=[Odd()])
+    path.write_bytes(path.read_bytes().splitlines()[0][:-5])
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="is no evaluation that could go on; give another path"):
+        ask(path)
+    assert path.read_bytes() == before
 
 
 def test_a_folder_that_is_not_there_is_not_made(ask, tmp_path):

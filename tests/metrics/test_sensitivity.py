@@ -65,6 +65,14 @@ def test_the_greatest_distance_counts():
     assert max_sensitivity(map_, others[:1]) == 0
 
 
+@pytest.mark.parametrize("shape", [(2, 1, 3), (2, 2, 1), (1, 2), (2, 1, 2, 1), (2,)])
+def test_the_others_are_of_the_shape_of_the_map(shape):
+    with pytest.raises(
+        ValueError, match=r"^others has the shape .*; give maps of the shape \(1, 2"
+    ):
+        max_sensitivity(np.ones((1, 2)), np.ones(shape))
+
+
 def test_what_is_not_there_cannot_move():
     with pytest.raises(UnmeasurableError, match="the map is zero everywhere"):
         max_sensitivity(np.zeros((1, 2)), np.ones((2, 1, 2)))

@@ -47,11 +47,28 @@ def test_the_interval_of_a_mean_is_that_of_means_drawn_again():
 
 
 def test_one_number_has_no_interval_and_none_has_no_mean():
+    one = interval_of(np.array([0.25]), False)
+    assert one.mean == 0.25
+    assert np.isnan(one[1:]).all()
     for is_share in (True, False):
-        one = interval_of(np.array([1.0]), is_share)
-        assert one.mean == 1
-        assert np.isnan(one[1:]).all()
         assert np.isnan(interval_of(np.array([]), is_share)).all()
+
+
+@pytest.mark.parametrize("hit", [0.0, 1.0])
+def test_of_a_share_one_number_has_an_interval_too(hit):
+    found = interval_of(np.array([hit]), True)
+    z = 1.9599639845400545
+    assert found.mean == hit
+    np.testing.assert_allclose(found[1:], wilson(hit, 1, z), rtol=0, atol=1e-9)
+    assert found.high - found.low == pytest.approx(z**2 / (1 + z**2))
+
+
+def test_many_numbers_are_drawn_again_a_part_at_a_time():
+    values = np.random.default_rng(0).normal(3, 2, 20_000)
+    found = interval_of(values, False)
+    error = values.std() / math.sqrt(len(values))
+    assert found.low == pytest.approx(values.mean() - 1.96 * error, abs=0.15 * error)
+    assert found.high == pytest.approx(values.mean() + 1.96 * error, abs=0.15 * error)
 
 
 def test_equal_numbers_are_all_there_is():
