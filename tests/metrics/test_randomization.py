@@ -249,8 +249,9 @@ def test_all_batches_are_explained_by_programs_that_are_compiled_once():
     assert runs_of(6, methods) == runs_of(2, methods)
 
 
-def test_what_is_compiled_once_is_begun_anew_for_each_batch():
-    case = given.given("keras")
+@on_each_framework
+def test_what_is_compiled_once_is_begun_anew_for_each_batch(framework):
+    case = given.given(framework)
     metric = ParameterRandomization(stages=None, similarity="pearson")
     methods = [METHOD, "input_x_gradient"]
     whole, parted = (
