@@ -87,7 +87,10 @@ def test_how_many_are_measured_at_once_does_not_matter(table, model, docs, masks
     assert order == [(method, doc) for part in parts for method in METHODS for doc in part]
 
 
-@pytest.mark.parametrize("metric", [MaxSensitivity(samples=2), RandomLogit(similarity="pearson")])
+@pytest.mark.parametrize(
+    "metric",
+    [MaxSensitivity(samples=2), RandomLogit(similarity="pearson"), ROADMostRelevantFirst()],
+)
 def test_what_is_drawn_does_not_depend_on_the_neighbours(model, docs, metric):
     whole, one_by_one = (
         evaluate(model, docs, METHODS[:1], metric, batch_size=size) for size in (32, 1)
@@ -747,6 +750,34 @@ def test_of_two_pictures_it_is_that_of_the_target_that_is_changed(of):
         assert np.isfinite(values).all()
         np.testing.assert_allclose(values, expected.values(METHODS[0], name), atol=1e-5)
         np.testing.assert_array_equal(values, same.values(METHODS[0], name))
+
+
+@pytest.mark.parametrize("of", ["a", "b"])
+def test_of_two_pictures_of_a_module_it_is_that_of_the_target_too(of):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    shapes = {"a": (3, *SIZES), "b": (2, 4, 7)}
+    heads = {n: torch.nn.Linear(int(np.prod(one)), 3) for n, one in shapes.items()}
+
+    class Two(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.heads = torch.nn.ModuleDict(heads)
+
+        def forward(self, a, b):
+            pictures = {"a": a, "b": b}
+            return {f"p{n}": torch.tanh(h(pictures[n].flatten(1))) for n, h in self.heads.items()}
+
+    alone = torch.nn.Sequential(torch.nn.Flatten(), heads[of], torch.nn.Tanh()).eval()
+    docs = {n: rng.normal(size=(3, *one)).astype(np.float32) for n, one in shapes.items()}
+    masks = rng.random((3, *shapes[of][1:])) < 0.5
+    asked = {"methods": METHODS[0], "metrics": TWO_PICTURES, "masks": masks, "batch_size": 2}
+    found = evaluate(Two().eval(), docs, targets=(f"p{of}", 1), **asked)
+    expected = evaluate(alone, docs[of], targets=1, **asked)
+    for name in found.metrics:
+        values = found.values(METHODS[0], name)
+        assert np.isfinite(values).all()
+        np.testing.assert_allclose(values, expected.values(METHODS[0], name), atol=1e-5)
 
 
 def test_tensors_are_taken_as_arrays_are():

@@ -221,12 +221,12 @@ def test_an_array_of_docs_is_explained_one_by_one():
 
 
 def test_warnings_of_others_are_left_as_they_are_also_by_two_at_once():
-    # Each waits until the other is at it, so that one begins, and ends, within the other.
-    loud, first, second = Loud(), threading.Event(), threading.Event()
+    # The second begins and ends after the first, so that neither is within the other.
+    loud, begun, ended = Loud(), threading.Event(), threading.Event()
     found, filters = {}, list(warnings.filters)
 
     @attrs.frozen
-    class Meeting(Counting):
+    class Waiting(Counting):
         here: threading.Event
         there: threading.Event
 
@@ -235,16 +235,23 @@ def test_warnings_of_others_are_left_as_they_are_also_by_two_at_once():
             assert self.there.wait(10)
             return [1.0] * len(batch)
 
-    def run(name, *events):
-        found[name] = evaluate(loud, DOCS[:2], METHODS, Meeting(*events))
+    def run(name, here, there):
+        found[name] = evaluate(loud, DOCS[:2], METHODS, Waiting(here, there))
 
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         within = list(warnings.filters)
-        threads = [
-            threading.Thread(target=run, args=("one", first, second)),
-            threading.Thread(target=run, args=("other", second, first)),
-        ]
+        waiting = threading.Event()
+
+        def run_first():
+            run("first", waiting, begun)
+            ended.set()
+
+        def run_second():
+            assert waiting.wait(10)
+            run("second", begun, ended)
+
+        threads = [threading.Thread(target=one) for one in (run_first, run_second)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -254,9 +261,10 @@ def test_warnings_of_others_are_left_as_they_are_also_by_two_at_once():
         list(explain_predictions(loud, DOCS[:1]))
         assert [str(one.message) for one in told] == ["it is loud"]
     assert warnings.filters == filters
-    for one in found.values():
-        assert one.values("shares", "counting").tolist() == [1, 1]
-    assert len(found) == 2
+    assert {name: one.values("shares", "counting").tolist() for name, one in found.items()} == {
+        "first": [1, 1],
+        "second": [1, 1],
+    }
 
 
 def test_pictures_without_channels_are_measured_too():

@@ -358,8 +358,9 @@ def measured_by(model, path, docs=None):
     return evaluate(model, docs, "gradients", Counting(), targets=1, save=path)
 
 
-def test_the_same_model_built_twice_may_go_on(path):
-    keras = pytest.importorskip("keras")
+@pytest.mark.parametrize("library", ["keras", "tf_keras"])
+def test_the_same_model_built_twice_may_go_on(path, library):
+    keras = pytest.importorskip(library)
     one, other = with_a_convolution(keras), with_a_convolution(keras, head="otherwise")
     other.set_weights(one.get_weights())
     assert one.name != other.name
@@ -369,8 +370,9 @@ def test_the_same_model_built_twice_may_go_on(path):
     assert counting.SEEN == []
 
 
-def test_another_activation_is_another_model(path):
-    keras = pytest.importorskip("keras")
+@pytest.mark.parametrize("library", ["keras", "tf_keras"])
+def test_another_activation_is_another_model(path, library):
+    keras = pytest.importorskip(library)
     one, other = with_a_convolution(keras), with_a_convolution(keras, activation="tanh")
     other.set_weights(one.get_weights())
     measured_by(one, path)
