@@ -204,13 +204,17 @@ class _Doors:
     def _picture(self, model: Any, docs: Any, targets: Any) -> tuple[Any, PicturePoint]:
         explainer = self.explainer(model)
         checked = explainer.inputs().check_docs(docs)
-        space = TargetSpace(explainer.anatomy(checked).outputs)
-        given = list(dict.fromkeys(targets)) if targets is not None else None
-        chosen = space.choose(given, 1)
+        given = list(dict.fromkeys(targets or [None]))
+        outputs: tuple[int, ...] = ()
+        if not all(map(callable, given)):  # of which nobody knows what they look at
+            space = TargetSpace(explainer.anatomy(checked).outputs)
+            # Other units than (output, unit) are those of the output that is meant by default.
+            named = [target for target in given if isinstance(target, tuple)]
+            outputs = space.choose(named or None, 1).outputs
         try:
-            return checked, picture_among(explainer, checked, chosen.outputs)
+            return checked, picture_among(explainer, checked, outputs)
         except ValueError:
-            if len(chosen.outputs) > 1:
+            if len(outputs) > 1:
                 raise ValueError(
                     f"the targets {given} depend on no one picture: ask about the outputs apart"
                 ) from None

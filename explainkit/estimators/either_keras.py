@@ -1,5 +1,6 @@
 """What Keras 3 and Keras 2 models have in common, seen as what can be asked of them."""
 
+import json
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
@@ -233,7 +234,8 @@ def _options(layer: Any) -> str:
         told = layer.get_config()
     except (NotImplementedError, TypeError, ValueError):  # somebody's own, which says nothing
         return str(getattr(getattr(layer, "activation", None), "__name__", ""))
-    return str(_nameless(told))
+    # Of somebody's own objects no more than their class says the same in every process.
+    return json.dumps(_nameless(told), default=lambda one: type(one).__name__)
 
 
 def _nameless(told: Any) -> Any:

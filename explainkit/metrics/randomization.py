@@ -91,7 +91,11 @@ class ParameterRandomization(Metric):
             return [UnmeasurableError(reason)] * len(batch)
         key = ("redrawn", self.stages, self.seed)
         if key not in batch.shared:  # its programs serve the next batch, too
-            batch.shared[key] = redrawn(batch.model, batch.docs, stages=self.stages, seed=self.seed)
+            asked: dict[str, Any] = {"stages": self.stages, "seed": self.seed}
+            try:
+                batch.shared[key] = redrawn(batch.model, batch.docs, **asked)
+            except (TypeError, ValueError) as error:  # it has no weights, or cannot be copied
+                return [UnmeasurableError(str(error))] * len(batch)
         others = [batch.explained(model=model) for model in batch.shared[key]]
         maps = [one.targets[0].map for one in batch.explanations]
         compare = partial(alike, self.similarity)

@@ -99,10 +99,10 @@ class Saved:
         for number, line in enumerate(whole, start=2):
             try:
                 answer = json.loads(line)
-            except ValueError as error:
+                found = [_measurement(answer, name, *one) for name, one in answer["values"].items()]
+                self.answers[answer["doc"], answer["method"]] = answer["digest"], found
+            except (LookupError, TypeError, ValueError) as error:
                 raise ValueError(f"{self.path} is damaged in line {number}: {error}") from error
-            found = [_measurement(answer, name, *one) for name, one in answer["values"].items()]
-            self.answers[answer["doc"], answer["method"]] = answer["digest"], found
 
     def _check(self, line: bytes) -> None:
         try:
