@@ -3,33 +3,27 @@
 import inspect
 import io
 import itertools
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFont
+from PIL import Image
 
 from explainkit.explanation import Explanation
 from explainkit.filters import scale
 from explainkit.formatters.captions import (
-    NAME_INK,
     PAPER,
-    SCORE_INK,
     caption_of,
-    fitting_line,
     font_for,
     in_rows,
-    line_height,
     margin_of,
-    text_tile,
 )
-from explainkit.formatters.colormaps import colour_table
-from explainkit.formatters.grid import DIVERGING, columns_for, fitted, panel_size
+from explainkit.formatters.grid import columns_for, fitted, panel_size
 from explainkit.formatters.image import check_drawing, format_as_image
 from explainkit.formatters.options import check_two_axes, chosen_targets
+from explainkit.formatters.similarity_table import draw_table, written
 from explainkit.similarity import SIMILARITIES
 from explainkit.suggestions import did_you_mean
 
@@ -47,8 +41,6 @@ _ASPECTS: tuple[Callable[[Explanation], str], ...] = (
 )
 #: Maps are not enlarged beyond so many cells a side: they would say no more.
 _LONGEST_SIDE = 256
-#: In the table of similarities a name takes no more room than so many wide letters.
-_LONGEST_NAME = 14
 
 
 @attrs.frozen(eq=False)
@@ -97,7 +89,7 @@ class Comparison:
             columns_for(len(drawn)),
             font,
         )
-        table = _draw_table(self.names, self.similarities, panel, font)
+        table = draw_table(self.names, self.similarities, panel, font)
         caption = ("similarity of the maps", self.similarity)
         with_table = in_rows([table], [caption], table.size, 1, font)
         left = panels.width - margin_of(font)  # both sheets have that margin
@@ -113,7 +105,7 @@ class Comparison:
         numbers = range(1, len(names) + 1)
         lines = [f"{self.similarity:<{first}}" + "".join(f"{number:>7}" for number in numbers)]
         for name, row in zip(names, self.similarities, strict=True):
-            lines.append(f"{name:<{first}}" + "".join(f"{_written(value):>7}" for value in row))
+            lines.append(f"{name:<{first}}" + "".join(f"{written(value):>7}" for value in row))
         return "\n".join(lines)
 
     def _repr_mimebundle_(
@@ -328,50 +320,3 @@ def _similarities(maps: Sequence[NDArray[np.float64]], name: str) -> NDArray[np.
     for i, j in itertools.combinations_with_replacement(range(len(maps)), 2):
         found[i, j] = found[j, i] = SIMILARITIES[name](maps[i], maps[j])
     return found
-
-
-def _written(value: float) -> str:
-    return f"{value:z.2f}"
-
-
-def _draw_table(
-    names: Sequence[str],
-    values: NDArray[np.float64],
-    size: tuple[int, int],
-    font: ImageFont.FreeTypeFont,
-) -> Image.Image:
-    """Draw numbers in coloured cells: rows have names, and columns the rows' numbers.
-
-    It fills the size, and is larger where numbers need it.
-    """
-    line, gap = line_height(font), margin_of(font)
-    count = len(names)
-    longest = math.ceil(_LONGEST_NAME * font.getlength("m"))
-    labels = [fitting_line(f"{i} {name}", longest, font) for i, name in enumerate(names, 1)]
-    label_widths = [math.ceil(font.getlength(label)) for label in labels]
-    left = max(label_widths) + gap
-    width = max((size[0] - left) // count, math.ceil(font.getlength("-0.00")) + gap)
-    height = max((min(size) - line) // count, line + gap)
-    table = Image.new("RGB", (left + count * width, line + count * height), PAPER)
-    colours = colour_table(DIVERGING, alpha_limit=1.0)[:, :3]
-    for i, label in enumerate(labels):
-        top = line + i * height
-        table.paste(text_tile(label, NAME_INK, (label_widths[i], height), font), (0, top))
-        number = text_tile(str(i + 1), SCORE_INK, (width, line), font)
-        table.paste(number, (left + i * width, 0))
-        for j in range(count):
-            cell = _cell(float(values[i, j]), (width, height), font, colours)
-            table.paste(cell, (left + j * width, top))
-    return table
-
-
-def _cell(
-    value: float, size: tuple[int, int], font: ImageFont.FreeTypeFont, colours: NDArray[np.uint8]
-) -> Image.Image:
-    """Write a similarity on its colour, that of a number in [-1, 1]; NaN has none."""
-    if math.isnan(value):
-        return text_tile(_written(value), SCORE_INK, size, font)
-    red, green, blue = colours[round((value + 1) / 2 * (len(colours) - 1))].tolist()
-    is_dark = 0.299 * red + 0.587 * green + 0.114 * blue < 128
-    ink = PAPER if is_dark else NAME_INK
-    return text_tile(_written(value), ink, size, font, paper=f"#{red:02x}{green:02x}{blue:02x}")

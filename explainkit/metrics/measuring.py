@@ -100,17 +100,15 @@ class Evaluator:
     ) -> list[list[Measurement]]:
         """Measure some documents by one method."""
         asked = {"batch_size": self.batch_size, **self.methods[name]}
+        columns: dict[str, Sequence[Measured]] = {}
         with without_warnings():  # what is blank says so in the table
             explanations = self._explained(docs, targets, asked)
             good = [row for row, one in enumerate(explanations) if not one.error]
-            columns: dict[str, Sequence[Measured]] = {}
             if good:
-                explained = [explanations[row] for row in good]
-                self._check_probabilities(explained)
                 batch = Batch(
                     self.model,
                     docs if len(good) == len(explanations) else rows_of(docs, good),
-                    explained,
+                    [explanations[row] for row in good],
                     [_target(explanations[row], targets, row) for row in good],
                     asked,
                     [positions[row] for row in good],
@@ -118,6 +116,7 @@ class Evaluator:
                     self.activation,
                     self.shared,
                 )
+                self._check_probabilities(batch.explanations)
                 columns = {key: _measured(metric, batch) for key, metric in self.metrics.items()}
         found = []
         for row, (position, one) in enumerate(zip(positions, explanations, strict=True)):
