@@ -11,8 +11,8 @@ Run
     python benchmarks/metrics.py --check               # an error where the limit is exceeded
 
 `LIMIT` holds for what asks the model about changed pictures. ROAD makes up hidden pixels by
-linear systems, and parameter randomisation compiles a program of its own in each evaluation:
-that is no pass, and they are measured, but not held to it.
+linear systems, and parameter randomisation compiles one program in each evaluation, for the model
+with other weights: that is no pass, and they are measured, but not held to it.
 """
 
 import argparse
