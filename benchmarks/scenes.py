@@ -163,7 +163,7 @@ def measured(
 def say(name: str, threshold: float, row: Mapping[str, Interval]) -> str:
     """Write a row of the table."""
     cells = [f"{one.mean:.3f} ({one.low:.3f}–{one.high:.3f})" for one in row.values()]
-    return f"| {name} | {' | '.join(cells)} | {threshold:g} |"
+    return f"| {name} at {threshold:g} | {' | '.join(cells)} |"
 
 
 def print_table(scenes: int) -> None:
@@ -179,8 +179,8 @@ def print_table(scenes: int) -> None:
         f"{CHOOSING + scenes - 1}; intervals of 95 %\n"
     )
     heads = ("pointing ↑", "energy ↑", "IoU ↑", "box error ↓", "insertion ↑", "deletion ↓")
-    print(f"| method | {' | '.join(heads)} | threshold |")
-    print("| --- " * (len(heads) + 2) + "|")
+    print(f"| method, threshold | {' | '.join(heads)} |")
+    print("| --- " * (len(heads) + 1) + "|")
     for name, method in methods.items():
         threshold, _ = chosen_threshold(network, method, choosing)
         row = measured(network, method, threshold, reporting, curves=True)

@@ -57,15 +57,16 @@ def test_the_table_of_metrics_is_up_to_date():
     from explainkit.metrics import METRICS
 
     text = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
-    rows = [line for line in text.splitlines() if re.match(r"\| `\w+` [↑↓]", line)]
+    rows = [line for line in text.splitlines() if re.match(r"\| `\w+`&nbsp;[↑↓]", line)]
     assert len(rows) == len(METRICS)
     for row, metric in zip(rows, METRICS.values(), strict=True):
         arrow = {"higher": "↑", "lower": "↓"}[metric.better]
         formula = metric.formula.replace("|", "∣")  # which would end the cell
-        wanted = (f"`{metric.name}` {arrow}", metric.title, formula, metric.cost, metric.source)
+        wanted = (f"`{metric.name}`&nbsp;{arrow}", metric.title, formula, metric.cost, metric.source)
         assert all(one in row for one in wanted)
-        assert ("masks" in row.split(" | ")[3]) == metric.needs_masks
-        assert ("probabilities" in row.split(" | ")[3]) == metric.needs_probabilities
+        _, _, needs = row.partition("needs ")
+        assert ("masks" in needs) == metric.needs_masks
+        assert ("probabilities" in needs) == metric.needs_probabilities
 
 
 def test_the_table_of_methods_is_up_to_date():
