@@ -62,7 +62,13 @@ def test_the_table_of_metrics_is_up_to_date():
     for row, metric in zip(rows, METRICS.values(), strict=True):
         arrow = {"higher": "↑", "lower": "↓"}[metric.better]
         formula = metric.formula.replace("|", "∣")  # which would end the cell
-        wanted = (f"`{metric.name}`&nbsp;{arrow}", metric.title, formula, metric.cost, metric.source)
+        wanted = (
+            f"`{metric.name}`&nbsp;{arrow}",
+            metric.title,
+            formula,
+            metric.cost,
+            metric.source,
+        )
         assert all(one in row for one in wanted)
         _, _, needs = row.partition("needs ")
         assert ("masks" in needs) == metric.needs_masks

@@ -124,7 +124,11 @@ OPTIONS = [
     ),
     ({"method": "occlusion", "baseline": np.zeros((2, 3))}, ValueError, r"the shape \(2, 3\)"),
     ({"method": "scorecam", "baseline": np.zeros((5, 3))}, ValueError, r"the shape \(5, 3\)"),
-    ({"method": "rise", "baseline": "blur"}, ValueError, "baseline is 'blur'.*\"mean\" or an arr"),
+    (
+        {"method": "rise", "baseline": "noise"},
+        ValueError,
+        "baseline is 'noise'.*\"blur\" or an arr",
+    ),
     ({"method": "rise", "baseline": np.nan}, ValueError, "baseline holds what is no finite"),
     ({"method": "rise", "baseline": [0, 0, 0]}, TypeError, "baseline is a list; give a number"),
     ({"method": "smoothgrad", "noise": -1}, ValueError, "noise is -1; give a finite number"),
