@@ -113,6 +113,8 @@ class KerasLikeExplainer(Explainer):
         return self.model if self.instead is None else self
 
     def weights_of(self, layer: Any) -> dict[Hashable, NDArray[Any]]:
+        if not hasattr(layer, "_flatten_layers"):
+            return {}  # an operation of a Functional model
         # What is frozen has been learnt, too, so that `trainable_variables` would not do.
         own = ("_trainable_variables", "_trainable_weights")
         found = {
