@@ -3,11 +3,11 @@
 import bisect
 import math
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
 from explainkit.explanation import TargetExplanation
+from explainkit.formatters.lettering import font_with, own_font, spelled
 
 PAPER, NAME_INK, SCORE_INK = "white", "black", "#505050"
 #: A smaller picture is centred in a panel of this many pixels, wide enough for words.
@@ -118,11 +118,7 @@ def in_rows(
 
 def font_for(width: int) -> ImageFont.FreeTypeFont:
     """Choose letters for panels of so many pixels, never too small to read."""
-    import matplotlib as mpl
-
-    # Pillow brings no font of many alphabets; matplotlib, which brings the colours, does.
-    path = Path(mpl.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
-    return ImageFont.truetype(path, max(SMALLEST_FONT, width // 22))
+    return own_font(max(SMALLEST_FONT, width // 22))
 
 
 def margin_of(font: ImageFont.FreeTypeFont) -> int:
@@ -144,14 +140,20 @@ def text_tile(
     """
     tile = Image.new("RGB", size, paper)
     shown = fitting_line(text, size[0], font)
+    font = font_with(shown, font)
     top = (size[1] - line_height(font)) / 2
     ImageDraw.Draw(tile).text((size[0] / 2, top), shown, fill=ink, font=font, anchor="ma")
     return tile
 
 
 def fitting_line(text: str, width: int, font: ImageFont.FreeTypeFont) -> str:
-    """Make one line of a text, printable and no wider than so many pixels."""
-    return _shortened(_one_line(text), width, font)
+    """Make one line of a text, printable and no wider than so many pixels.
+
+    What neither this font nor another of this machine can show is spelled in words.
+    """
+    line = _one_line(text)
+    font = font_with(line, font)
+    return _shortened(spelled(line, font), width, font)
 
 
 def _one_line(text: str) -> str:

@@ -5,6 +5,7 @@ from PIL import Image, ImageChops
 from explainkit.explanation import TargetExplanation
 from explainkit.formatters import format_as_image
 from explainkit.formatters.captions import caption_of, side_by_side
+from explainkit.formatters.lettering import font_with, own_font, spelled
 
 HEAT = np.zeros((7, 7), np.float32)
 AWKWARD = {
@@ -86,6 +87,41 @@ def test_line_breaks_become_spaces_and_the_unprintable_is_left_out():
 
     assert drawn(" two\n\n\tli\x00nes\u200b\r\n") == drawn("two lines")
     assert drawn("twolines") != drawn("two lines")
+
+
+def test_letters_that_no_font_has_are_spelled(monkeypatch):
+    from explainkit.formatters import lettering
+
+    monkeypatch.setattr(lettering, "_font_file_with", lambda letters: None)
+    drawn = [
+        side_by_side([Image.new("L", (400, 10))], [(name, "")], (400, 10))
+        for name in ("two 🐶🦊", "two [dog face][fox face]", "two 🐶🐶")
+    ]
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert spelled("\U000e0fff\ufe0f", own_font(12)) == "[U+E0FFF]\ufe0f"
+
+
+def test_letters_of_another_font_of_this_machine_are_drawn(monkeypatch):
+    from explainkit.formatters import lettering
+
+    own = own_font(20)
+    known = lettering._letters_of
+
+    def letters_of(path):
+        return known(path) - {ord("β")} if path == str(own.path) else known(path)
+
+    assert font_with("αβ", own) is own
+    monkeypatch.setattr(lettering, "_letters_of", letters_of)
+    lettering._font_file_with.cache_clear()
+    found = font_with("αβ", own)
+    assert found.path != own.path
+    assert found.size == 20
+    assert spelled("αβ", found) == "αβ"
+    assert font_with("αγ", own) is own
+
+
+def test_no_font_of_boxes_for_everything_is_taken():
+    assert "LastResort" not in str(font_with("\U0001f436\u72ac", own_font(20)).path)
 
 
 def test_long_labels_end_in_an_ellipsis():
