@@ -6,9 +6,18 @@ that importing explainkit loads no framework.
 """
 
 import importlib
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from explainkit.explanation import Explanation, ExplanationWarning, TargetExplanation, views
+from explainkit.explanation import (
+    Explanation,
+    ExplanationWarning,
+    TargetExplanation,
+    readers,
+    rich_views,
+    views,
+    writers,
+)
 
 if TYPE_CHECKING:
     from explainkit import (
@@ -20,21 +29,32 @@ if TYPE_CHECKING:
         metrics,
         scenes,
         similarity,
+        training,
     )
     from explainkit.arrays import explain_arrays
     from explainkit.explain import explain_prediction, explain_predictions
     from explainkit.formatters import (
         compare,
         expand_heatmap,
+        format_as_csv,
+        format_as_dataframe,
+        format_as_dict,
+        format_as_html,
         format_as_image,
+        format_as_text,
+        from_dict,
         heatmap_to_image,
         visualize,
     )
+    from explainkit.formatters.report import report
     from explainkit.ipython import show_prediction
     from explainkit.methods import counterfactual, smooth, tta
     from explainkit.metrics import evaluate
 
 __version__ = "0.1.0.dev0"
+
+#: `Explanation.load`, from a file that `Explanation.save` wrote.
+load = Explanation.load
 
 __all__ = [
     "Explanation",
@@ -49,17 +69,26 @@ __all__ = [
     "explain_prediction",
     "explain_predictions",
     "filters",
+    "format_as_csv",
+    "format_as_dataframe",
+    "format_as_dict",
+    "format_as_html",
     "format_as_image",
+    "format_as_text",
     "formatters",
+    "from_dict",
     "heatmap_to_image",
     "inspection",
+    "load",
     "localization",
     "methods",
     "metrics",
+    "report",
     "scenes",
     "show_prediction",
     "similarity",
     "smooth",
+    "training",
     "tta",
     "visualize",
 ]
@@ -80,8 +109,15 @@ _HOMES = {
     "explain_arrays": "explainkit.arrays",
     "explain_prediction": "explainkit.explain",
     "explain_predictions": "explainkit.explain",
+    "format_as_csv": "explainkit.formatters",
+    "format_as_dataframe": "explainkit.formatters",
+    "format_as_dict": "explainkit.formatters",
+    "format_as_html": "explainkit.formatters",
     "format_as_image": "explainkit.formatters",
+    "format_as_text": "explainkit.formatters",
+    "from_dict": "explainkit.formatters",
     "heatmap_to_image": "explainkit.formatters",
+    "report": "explainkit.formatters.report",
     "show_prediction": "explainkit.ipython",
     "smooth": "explainkit.methods",
     "tta": "explainkit.methods",
@@ -91,7 +127,7 @@ _HOMES = {
 }
 _MODULES = (
     *("filters", "formatters", "inspection", "localization", "methods", "metrics", "scenes"),
-    "similarity",
+    *("similarity", "training"),
 )
 
 
@@ -115,4 +151,26 @@ def _as_png(expl: Explanation) -> bytes | None:
     return format_as_png(expl) if of_a_picture and expl.image is not None else None
 
 
-views.update({"text/plain": repr, "image/png": _as_png})
+def _as_html(expl: Explanation) -> str:
+    from explainkit.formatters import format_as_html
+
+    return format_as_html(expl)
+
+
+views.update({"text/plain": repr, "image/png": _as_png, "text/html": _as_html})
+
+
+def _by_files(name: str, *given: Any) -> Any:
+    return getattr(importlib.import_module("explainkit.formatters.files"), name)(*given)
+
+
+def _as_rich(expl: Explanation) -> Any:
+    from explainkit.formatters.as_rich import RichView
+
+    return RichView(expl)
+
+
+rich_views.append(_as_rich)
+for _kind in ("json", "html", "png"):
+    writers[f".{_kind}"] = partial(_by_files, f"write_{_kind}")
+    readers[f".{_kind}"] = partial(_by_files, f"read_{_kind}")

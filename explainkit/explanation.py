@@ -1,6 +1,7 @@
 """The record: what an explanation says, as plain data that programs can read.
 
-This room knows no other. Estimators fill the records, formatters draw them.
+This room knows no other but `suggestions`. Estimators fill the records, formatters draw
+and write them.
 """
 
 import sys
@@ -8,6 +9,8 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from os import PathLike
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -15,6 +18,8 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from explainkit.suggestions import did_you_mean
 
 #: What a target is called: a unit of the output, a unit of one of several
 #: outputs, or the name of the callable that chose the score.
@@ -27,6 +32,16 @@ PictureSource = Image.Image | Callable[[], Image.Image | None] | None
 #: it, or gives None if it cannot. The package fills it with its formatters;
 #: plug-ins may add to it.
 views: "dict[str, Callable[[Explanation], str | bytes | None]]" = {}
+
+#: How a record shows itself where Rich prints it: a function that makes something
+#: of Rich's of it. The package adds its own; without one, the fields are shown.
+rich_views: "list[Callable[[Explanation], Any]]" = []
+
+#: How a record is written to a file, and read from one, for each ending of the
+#: file's name, in small letters and with its dot. The package fills them with its
+#: formatters; plug-ins may add to them.
+writers: "dict[str, Callable[[Explanation, Path], None]]" = {}
+readers: "dict[str, Callable[[Path], Explanation]]" = {}
 
 
 class ExplanationWarning(UserWarning):
@@ -78,7 +93,12 @@ def _same_picture(one: PictureSource, other: PictureSource) -> bool:
     if a is None or b is None:
         return a is b
     # Not PIL's own equality: files lose notes that say nothing of the picture.
-    return (a.mode, a.size) == (b.mode, b.size) and a.tobytes() == b.tobytes()
+    return (a.mode, a.size) == (b.mode, b.size) and _shown(a) == _shown(b)
+
+
+def _shown(picture: Image.Image) -> tuple[object, ...]:
+    palette = None if picture.palette is None else picture.getpalette("RGBA")
+    return picture.tobytes(), palette, picture.info.get("transparency")
 
 
 _comparable_picture = attrs.cmp_using(eq=_same_picture, require_same_type=False)
@@ -163,11 +183,72 @@ class Explanation:
             object.__setattr__(self, "_image", self._image())
         return _look(self._image)
 
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the record to a file that `load` reads back, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path
+            Its ending says what it becomes:
+
+            - ``.json``: the dict of `explainkit.format_as_dict`;
+            - ``.html``: a page for a browser, with the record in it;
+            - ``.png``: the picture with its heatmaps, with the record in it.
+
+        Raises
+        ------
+        ValueError
+            If nothing is known to write files with such an ending; as the formatters do
+            for records that they cannot draw or write.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile, pathlib
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "expl.json")
+        >>> expl = Explanation("a model", "gradcam", description="nothing yet")
+        >>> expl.save(path)
+        >>> Explanation.load(path) == expl
+        True
+        """
+        _by_ending(path, writers)(self, Path(path))
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> "Explanation":
+        """Read the record from a file that `save` wrote.
+
+        Parameters
+        ----------
+        path : str or path
+            Ending in ``.json``, ``.html`` or ``.png``. It may come from anywhere: what it
+            says is checked, and nothing in it can run.
+
+        Returns
+        -------
+        Explanation
+            Equal to the one that was saved.
+
+        Raises
+        ------
+        ValueError
+            If nothing is known to read files with such an ending; if there is no record in
+            it, or a damaged one.
+        OSError
+            If the file cannot be read.
+        """
+        found: Explanation = _by_ending(path, readers)(Path(path))
+        return found
+
     def __repr__(self) -> str:
         shown = (
             f"{field.alias}={getattr(self, field.alias)!r}" for field in attrs.fields(type(self))
         )
         return f"{type(self).__name__}({', '.join(shown)})"
+
+    def __rich__(self) -> Any:
+        """Show itself where Rich prints it."""
+        return rich_views[-1](self) if rich_views else repr(self)
 
     def _repr_mimebundle_(
         self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None
@@ -176,3 +257,14 @@ class Explanation:
         wanted = set(views if include is None else include) - set(exclude or ())
         shown = ((kind, view(self)) for kind, view in views.items() if kind in wanted)
         return {kind: data for kind, data in shown if data is not None}
+
+
+def _by_ending(path: str | PathLike[str], known: dict[str, Any]) -> Any:
+    ending = Path(path).suffix.lower()
+    if ending not in known:
+        said = f"ends in {ending!r}" if ending else "has no ending"
+        raise ValueError(
+            f"the path {str(path)!r} {said}, and an explanation's file ends in one of "
+            f"{', '.join(known)}{did_you_mean(ending, known)}"
+        )
+    return known[ending]

@@ -41,6 +41,18 @@ def test_records_are_equal_when_all_they_say_is():
     assert hash(target()) == hash(target())
 
 
+def test_pictures_with_other_colours_are_not_the_same():
+    grey, red = (Image.new("P", (2, 2)) for _ in range(2))
+    grey.putpalette([9, 9, 9])
+    red.putpalette([9, 0, 0])
+    assert grey.tobytes() == red.tobytes()
+    assert explanation(image=grey) != explanation(image=red)
+    assert explanation(image=red) == explanation(image=red.copy())
+    clear = red.copy()
+    clear.info["transparency"] = 0
+    assert explanation(image=red) != explanation(image=clear)
+
+
 def test_the_picture_is_made_once_and_only_when_somebody_looks():
     made = []
 

@@ -4,11 +4,15 @@ import os
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import attrs
 from PIL import Image
 
 from explainkit.cli.shell import CommandError, UsageError, in_words_of_a_shell
+from explainkit.explanation import Explanation
+from explainkit.formatters.report import ENDINGS, report
+from explainkit.whole_files import whole_file
 
 #: The formats that overlays are written in, by suffix.
 FORMATS = {
@@ -77,7 +81,8 @@ def plan(images: Sequence[Path], output: str | None) -> list[Job]:
     ----------
     images : sequence of Path
     output : str or None
-        A file for one picture, or a folder, which is made if its parent is there.
+        A file for one picture, a folder, which is made if its parent is there, or the page
+        of a report, on which all have their place.
 
     Raises
     ------
@@ -89,7 +94,9 @@ def plan(images: Sequence[Path], output: str | None) -> list[Job]:
     if output is None:
         return [Job(image, None) for image in images]
     path = Path(output)
-    if is_folder(output, len(images)):
+    if is_report(output):
+        jobs, folder = [Job(image, path) for image in images], path.parent
+    elif is_folder(output, len(images)):
         jobs = [
             Job(image, path / name)
             for image, name in zip(images, _distinct_names(images), strict=True)
@@ -105,6 +112,31 @@ def plan(images: Sequence[Path], output: str | None) -> list[Job]:
     return jobs
 
 
+def is_report(output: str | None) -> bool:
+    """Tell whether an output is a page about all pictures."""
+    return output is not None and not _is_sure_folder(output) and _suffix(output) in ENDINGS
+
+
+def _is_sure_folder(output: str) -> bool:
+    return Path(output).is_dir() or output.endswith(("/", os.sep))
+
+
+def _suffix(output: str) -> str:
+    return Path(output).suffix.lower()
+
+
+def short_names(images: Sequence[Path]) -> list[str]:
+    """Name pictures by their paths from the folder that all of them are in.
+
+    Examples
+    --------
+    >>> short_names([Path("photos/cats/1.jpg"), Path("photos/dogs/1.jpg")])
+    ['cats/1.jpg', 'dogs/1.jpg']
+    """
+    folder = os.path.commonpath([image.absolute().parent for image in images])
+    return [image.absolute().relative_to(folder).as_posix() for image in images]
+
+
 def is_folder(output: str, count: int) -> bool:
     """Tell whether an output is a folder: it is one already, or looks like one.
 
@@ -113,16 +145,18 @@ def is_folder(output: str, count: int) -> bool:
     UsageError
         If it is a file of a format unknown, or one file for many pictures.
     """
-    path = Path(output)
-    if path.is_dir() or output.endswith(("/", os.sep)):
+    if _is_sure_folder(output):
         return True
-    suffix = path.suffix.lower()
+    suffix = _suffix(output)
     if suffix in FORMATS and count > 1:
-        raise UsageError(f"-o {output} is one file, but there are {count} pictures; give a folder")
+        raise UsageError(
+            f"-o {output} is one file, but there are {count} pictures; give a folder, or a page "
+            "about all of them, such as report.html"
+        )
     if suffix and suffix not in FORMATS and count == 1:
         raise UsageError(
-            f"-o {output}: '{suffix}' is no format to write; give one of {', '.join(FORMATS)}, or "
-            "a folder with a slash at its end"
+            f"-o {output}: '{suffix}' is no format to write; give one of {', '.join(FORMATS)}, "
+            ".html for a report, or a folder with a slash at its end"
         )
     return suffix not in FORMATS
 
@@ -179,14 +213,25 @@ def write_picture(picture: Image.Image, path: Path) -> None:
         If it cannot be written.
     """
     kind = FORMATS[path.suffix.lower()]
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        _flat(picture, kind).save(part, kind, **_QUALITY.get(kind, {}))
-        part.replace(path)
+        with whole_file(path) as file:
+            _flat(picture, kind).save(file, kind, **_QUALITY.get(kind, {}))
     except OSError as error:
         raise CommandError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        part.unlink(missing_ok=True)
+
+
+def write_report(explanations: Iterable[Explanation], path: Path, **options: Any) -> None:
+    """Write a report, which is either whole or as it was before; options as `report` has them.
+
+    Raises
+    ------
+    CommandError
+        If it cannot be written.
+    """
+    try:
+        report(explanations, path, **options)
+    except OSError as error:
+        raise CommandError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def _flat(picture: Image.Image, kind: str) -> Image.Image:

@@ -16,6 +16,7 @@ from rich.table import Table
 from explainkit.cli.outputs import Job
 from explainkit.cli.shell import terminal
 from explainkit.explanation import Explanation
+from explainkit.formatters.target_names import target_in_words
 
 Record = dict[str, Any]
 Item = TypeVar("Item")
@@ -121,7 +122,8 @@ def print_explanations(records: Sequence[Record]) -> None:
     ]
     if rows:
         print_table(("picture", "target", "score", "proba"), rows, numbers="score proba")
-    written = [record["output"] for record in records if record["output"]]
+    # Of a report each record names the page.
+    written = list(dict.fromkeys(record["output"] for record in records if record["output"]))
     if len(written) == 1:
         print_line(f"Wrote {written[0]}")
     elif written:
@@ -138,6 +140,5 @@ def target_name(target: Record) -> str:
     >>> target_name({"target": 243, "label": "bull mastiff"})
     '243 bull mastiff'
     """
-    unit = target["target"]
-    name = f"{unit[0]}:{unit[1]}" if isinstance(unit, tuple) else str(unit)
+    name = target_in_words(target["target"])
     return f"{name} {target['label']}" if target["label"] else name

@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from explainkit.explanation import TargetExplanation
 from explainkit.formatters.lettering import font_with, own_font, spelled
+from explainkit.formatters.lines import ELLIPSIS, one_line
 
 PAPER, NAME_INK, SCORE_INK = "white", "black", "#505050"
 #: A smaller picture is centred in a panel of this many pixels, wide enough for words.
@@ -15,7 +16,6 @@ SMALLEST_PANEL = 184
 SMALLEST_FONT = 12
 #: No panel holds more characters than this, so nothing beyond them need be measured.
 LONGEST_LINE = 256
-ELLIPSIS = "…"
 
 
 def caption_of(target: TargetExplanation) -> tuple[str, str]:
@@ -151,15 +151,9 @@ def fitting_line(text: str, width: int, font: ImageFont.FreeTypeFont) -> str:
 
     What neither this font nor another of this machine can show is spelled in words.
     """
-    line = _one_line(text)
+    line = one_line(text[: 4 * LONGEST_LINE])  # labels come from files and users
     font = font_with(line, font)
     return _shortened(spelled(line, font), width, font)
-
-
-def _one_line(text: str) -> str:
-    """Leave what can be printed: labels come from files and users."""
-    spaced = " ".join(text[: 4 * LONGEST_LINE].split())
-    return "".join(character for character in spaced if character.isprintable())
 
 
 def _shortened(text: str, width: int, font: ImageFont.FreeTypeFont) -> str:

@@ -141,8 +141,8 @@ def test_a_disk_that_is_full_leaves_what_was_there(run, photo, model_file, tmp_p
     out = tmp_path / "out.png"
     out.write_bytes(b"before")
 
-    def save(self, path, *args, **kwargs):
-        path.write_bytes(b"half")
+    def save(self, file, *args, **kwargs):
+        file.write(b"half")
         raise OSError(28, os.strerror(28))
 
     monkeypatch.setattr(Image.Image, "save", save)

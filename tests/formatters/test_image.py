@@ -421,13 +421,13 @@ def test_show_prediction_gives_that_same_error(explain, photo, shape):
 
 
 @pytest.mark.parametrize("shape", [(12,), (4, 5, 6)])
-def test_records_of_no_picture_show_themselves_as_text(explain, photo, shape):
+def test_records_of_no_picture_show_themselves_without_one(explain, photo, shape):
     expl = explain(photo, np.ones(shape, np.float32))
-    assert set(expl._repr_mimebundle_()) == {"text/plain"}
+    assert set(expl._repr_mimebundle_()) == {"text/plain", "text/html"}
     # One of several that cannot be drawn is enough.
     both = explain(photo, HEAT, np.ones(shape, np.float32))
-    assert set(both._repr_mimebundle_()) == {"text/plain"}
-    assert set(explain(photo, HEAT)._repr_mimebundle_()) == {"text/plain", "image/png"}
+    assert set(both._repr_mimebundle_()) == {"text/plain", "text/html"}
+    assert set(explain(photo, HEAT)._repr_mimebundle_()) == {"text/plain", "image/png", "text/html"}
 
 
 def test_only_explanations_are_drawn(explain, photo):

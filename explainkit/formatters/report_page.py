@@ -1,0 +1,110 @@
+"""The page of a report, which grows by one document at a time."""
+
+import shutil
+from collections.abc import Iterable
+from typing import IO, Any
+
+import attrs
+
+from explainkit.explanation import Explanation
+from explainkit.formatters import viewer
+from explainkit.formatters.agreement import Truth, agreement_of
+from explainkit.formatters.page_parts import content_security_policy, page_file, parts_of
+from explainkit.formatters.page_pictures import data_uri, reduced
+from explainkit.formatters.report_items import Totals, item_of
+from explainkit.localization.box import Box
+
+#: The longer side of the small pictures, and of those that are looked at closer, in pixels.
+SMALL, CLOSER = 160, 320
+
+
+@attrs.define
+class ReportPage:
+    """What a report says so far.
+
+    Attributes
+    ----------
+    items, details : file
+        Where the items of the page go, and what is needed to look closer at them. On the
+        disk, since it may be much.
+    drawing : dict
+        How overlays are drawn: options of `format_as_image`.
+    totals : Totals
+    """
+
+    items: IO[str]
+    details: IO[str]
+    drawing: dict[str, Any]
+    totals: Totals = attrs.field(factory=Totals)
+    _parts: Any = attrs.field(factory=lambda: parts_of("report.html.jinja"), init=False)
+
+    def add(self, expl: Explanation, name: str, truth: Truth) -> None:
+        """Add one document.
+
+        Raises
+        ------
+        ValueError
+            If the truth cannot be compared with the explanation.
+        """
+        place = self.totals.count
+        try:
+            agreement = agreement_of(expl, truth)
+        except ValueError as error:
+            raise ValueError(f"truth[{place}]: {error}") from error
+        # From here on it is all about small pictures: what is drawn costs by its pixels.
+        small = _with_small_picture(expl)
+        item = item_of(place, small, name, truth, agreement, largest=SMALL, **self.drawing)
+        self.items.write(self._parts.item(item))
+        if item.label is not None:
+            self.details.write(
+                self._parts.details(place, self._closer(small, _scaled(truth.boxes, expl, small)))
+            )
+        self.totals.add(item, expl)
+
+    def write(self, page: IO[str], title: str) -> None:
+        """Write the page of what was added."""
+        styles, scripts = [page_file("report.css")], [viewer.script(), page_file("report.js")]
+        page.write(
+            self._parts.top(
+                title,
+                self.totals,
+                content_security_policy(scripts, styles),
+                styles,
+                viewer.element(),
+            )
+        )
+        _append(page, self.items)
+        page.write(self._parts.bottom(scripts))
+        # What is looked at closer comes last: the page is of use before that is read.
+        _append(page, self.details)
+        page.write(self._parts.end())
+
+    def _closer(self, expl: Explanation, true_boxes: list[list[int]]) -> dict[str, Any]:
+        told = viewer.payload([expl], largest=CLOSER, **self.drawing)
+        told["given"] = true_boxes
+        if expl.image is not None:
+            # The viewer's own pictures are nearer to lossless, and several times as large.
+            told["picture"]["src"] = data_uri(expl.image, "WEBP", quality=80)
+        return told
+
+
+def _with_small_picture(expl: Explanation) -> Explanation:
+    image = expl.image
+    return expl if image is None else attrs.evolve(expl, image=reduced(image, CLOSER))
+
+
+def _scaled(boxes: Iterable[Box], expl: Explanation, small: Explanation) -> list[list[int]]:
+    """Say where boxes are in the small picture."""
+    if expl.image is None or small.image is None:
+        return []
+    across = small.image.width / expl.image.width
+    down = small.image.height / expl.image.height
+    return [
+        [round(left * across), round(top * down), round(right * across), round(bottom * down)]
+        for left, top, right, bottom in boxes
+    ]
+
+
+def _append(page: IO[str], part: IO[str]) -> None:
+    part.seek(0)
+    shutil.copyfileobj(part, page)
