@@ -1,17 +1,82 @@
 """One call for a person in a notebook: explain, and show."""
 
 import inspect
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any, cast
 
 from PIL import Image
 
 from explainkit.explain import enter, explain_prediction
+from explainkit.explanation import Explanation
+from explainkit.formatters.html import format_as_html
 from explainkit.formatters.image import check_drawing, format_as_image
 from explainkit.methods import option_names
 from explainkit.suggestions import did_you_mean
 
 
-def show_prediction(estimator: Any, doc: Any, **arguments: Any) -> Image.Image:
+class ShownPrediction(Image.Image):
+    """A drawn explanation: a picture, which notebooks show as a page to look closer.
+
+    What is made of it, such as ``shown.copy()`` or ``shown.resize((96, 96))``, is a picture
+    like any other.
+
+    Attributes
+    ----------
+    explanation : Explanation
+        What was drawn.
+    html : callable
+        Gives it as HTML, drawn with the same options; made when it is called for.
+    """
+
+    explanation: Explanation
+    html: Callable[[], str]
+
+    def _repr_mimebundle_(
+        self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None
+    ) -> dict[str, str | bytes]:
+        """Show itself in IPython: as HTML where that can be seen, as PNG elsewhere."""
+        views: dict[str, Callable[[], str | bytes | None]] = {
+            "text/html": self.html,
+            "image/png": self._repr_png_,
+            "text/plain": self._as_text,
+        }
+        wanted = set(views if include is None else include) - set(exclude or ())
+        shown = ((kind, view()) for kind, view in views.items() if kind in wanted)
+        return {kind: data for kind, data in shown if data is not None}
+
+    def _repr_jpeg_(self) -> None:
+        """Have notebooks not keep the picture twice."""
+
+    def _as_text(self) -> str:
+        # Without Pillow's address in memory, which changes notebooks that say the same.
+        return f"<{type(self).__name__} image mode={self.mode} size={self.width}x{self.height}>"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Image.Image):
+            return NotImplemented
+        # Pillow tells classes apart; here a picture is its pixels, as it always was.
+        same = other.copy() if isinstance(other, ShownPrediction) else other
+        return self.copy() == same
+
+    __hash__ = None  # type: ignore[assignment]  # as Pillow's, which can be drawn on
+
+    def __copy__(self) -> "ShownPrediction":
+        return _shown(self.copy(), self.explanation, self.html)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Of the options some cannot be pickled, such as a lambda; what they make can.
+        return _shown, (self.copy(), self.explanation, partial(str, self.html()))
+
+
+def _shown(drawn: Image.Image, expl: Explanation, html: Callable[[], str]) -> ShownPrediction:
+    shown = cast("ShownPrediction", drawn)
+    shown.__class__ = ShownPrediction
+    shown.explanation, shown.html = expl, html
+    return shown
+
+
+def show_prediction(estimator: Any, doc: Any, **arguments: Any) -> ShownPrediction:
     """Explain what in a document made an estimator say what it said, and show it.
 
     Parameters
@@ -26,8 +91,9 @@ def show_prediction(estimator: Any, doc: Any, **arguments: Any) -> Image.Image:
     Returns
     -------
     PIL.Image.Image
-        The picture with its heatmap, which IPython shows as the result of a
-        cell; elsewhere in a cell, wrap the call in ``IPython.display.display``.
+        The picture with its heatmap. As the result of a cell IPython shows it, with controls
+        where HTML can be seen (`explainkit.format_as_html`); elsewhere in a cell, wrap the
+        call in ``IPython.display.display``. Its ``explanation`` is what was drawn.
 
     Raises
     ------
@@ -46,10 +112,12 @@ def show_prediction(estimator: Any, doc: Any, **arguments: Any) -> Image.Image:
     asking = {name: value for name, value in arguments.items() if name not in drawing}
     _check_known(estimator, asking)
     check_drawing(**{name: value for name, value in drawing.items() if name != "target"})
+    # The drawing is made twice, as a picture and as HTML: what can be read once is kept.
+    drawing |= {name: list(given) for name, given in drawing.items() if isinstance(given, Iterator)}
     expl = explain_prediction(estimator, doc, **asking)
     if len(expl.targets) > 1:
         drawing.setdefault("target", None)
-    return format_as_image(expl, **drawing)
+    return _shown(format_as_image(expl, **drawing), expl, partial(format_as_html, expl, **drawing))
 
 
 def _check_known(estimator: Any, asking: dict[str, Any]) -> None:

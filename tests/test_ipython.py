@@ -1,7 +1,9 @@
 """What a notebook shows, in a real kernel; and which arguments go where."""
 
 import base64
+import copy
 import io
+import pickle
 
 import numpy as np
 import pytest
@@ -40,6 +42,73 @@ def test_arguments_go_to_the_function_that_owns_them():
 def test_several_targets_are_shown_side_by_side_unless_one_is_chosen():
     assert show_prediction(Striped(), None, targets=[0, 1]).width > 64
     assert show_prediction(Striped(), None, targets=[0, 1], target=1).size == (32, 32)
+
+
+def test_what_is_shown_is_the_picture_that_it_was():
+    expl = explain_prediction(Striped(), None)
+    shown, drawn = show_prediction(Striped(), None), explainkit.format_as_image(expl)
+    assert isinstance(shown, Image.Image)
+    assert shown == drawn
+    assert drawn == shown
+    assert shown == show_prediction(Striped(), None)
+    assert shown != drawn.rotate(90)
+    assert shown != "a picture"
+    assert type(shown.rotate(90)) is Image.Image
+    file = io.BytesIO()
+    shown.save(file, "PNG")
+    assert (np.asarray(Image.open(file)) == np.asarray(drawn)).all()
+    assert shown.explanation == expl
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(shown)  # as Pillow's own
+
+
+def test_what_is_shown_is_html_png_and_text():
+    shown = show_prediction(Striped(), None, targets=[0, 1], colormap="magma", boxes=True)
+    expl = shown.explanation
+    bundle = shown._repr_mimebundle_()
+    assert set(bundle) == {"text/html", "image/png", "text/plain"}
+    assert bundle["text/html"] == explainkit.format_as_html(expl, colormap="magma", boxes=True)
+    assert Image.open(io.BytesIO(bundle["image/png"])).size == shown.size
+    size = f"{shown.width}x{shown.height}"
+    assert bundle["text/plain"] == f"<ShownPrediction image mode=RGB size={size}>"
+    assert shown._repr_jpeg_() is None
+    assert set(shown._repr_mimebundle_(include={"image/png"})) == {"image/png"}
+    assert set(shown._repr_mimebundle_(exclude={"text/html"})) == {"image/png", "text/plain"}
+
+
+def test_html_is_made_only_where_somebody_looks(monkeypatch):
+    made = []
+    monkeypatch.setattr("explainkit.ipython.format_as_html", lambda *_, **__: made.append(1) or "")
+    shown = show_prediction(Striped(), None)
+    shown._repr_mimebundle_(include={"image/png"})
+    assert made == []
+    shown._repr_mimebundle_()
+    assert made == [1]
+
+
+def test_what_can_be_read_once_is_in_the_html_too():
+    truth = [(0, 0, 8, 8)]
+    shown = show_prediction(Striped(), None, targets=[0, 1], target=iter([1]), boxes=iter(truth))
+    expected = explainkit.format_as_html(shown.explanation, target=[1], boxes=truth)
+    assert shown.html() == expected
+
+
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda shown: pickle.loads(pickle.dumps(shown))]
+)
+def test_what_is_shown_can_be_copied_and_pickled(again):
+    def reds(heat):  # which no pickle takes
+        return np.stack([heat, 0 * heat, 0 * heat], -1)
+
+    shown = show_prediction(Striped(), None, colormap=reds)
+    other = again(shown)
+    assert type(other) is type(shown)
+    assert other == shown
+    assert other.explanation == shown.explanation
+    assert other._repr_mimebundle_() == shown._repr_mimebundle_()
+    other.putpixel((0, 0), (1, 2, 3))
+    assert other != shown
+    assert shown.copy() == shown
 
 
 @pytest.mark.parametrize(
@@ -97,13 +166,15 @@ def test_drawings_that_cannot_be_made_are_refused_before_anything_is_explained(o
 def test_a_record_shows_itself_with_what_it_has():
     expl = explain_striped(Striped(), None)
     shown = expl._repr_mimebundle_()
-    assert set(shown) == {"text/plain", "image/png"}
+    assert set(shown) == {"text/plain", "image/png", "text/html"}
+    assert shown["text/html"] == explainkit.format_as_html(expl)
     assert shown["text/plain"] == repr(expl)
     assert Image.open(io.BytesIO(shown["image/png"])).format == "PNG"
-    assert set(expl._repr_mimebundle_(exclude={"image/png"})) == {"text/plain"}
+    assert set(expl._repr_mimebundle_(exclude={"image/png"})) == {"text/plain", "text/html"}
     assert set(expl._repr_mimebundle_(include={"image/png"})) == {"image/png"}
     failed = Explanation(estimator="striped", method="stripes", error="ValueError: no")
-    assert set(failed._repr_mimebundle_()) == {"text/plain"}
+    assert set(failed._repr_mimebundle_()) == {"text/plain", "text/html"}
+    assert "This explanation failed: ValueError: no" in failed._repr_mimebundle_()["text/html"]
 
 
 CELL = """
@@ -144,6 +215,9 @@ def test_a_real_kernel_shows_pictures_and_text():
     _, shown, record, two = (cell["outputs"] for cell in notebook.cells)
     picture = Image.open(io.BytesIO(base64.b64decode(shown[0]["data"]["image/png"])))
     assert picture.size == (40, 30)
-    assert {"text/plain", "image/png"} <= set(record[0]["data"])
+    for out in (shown, record):
+        assert set(out[0]["data"]) == {"text/plain", "image/png", "text/html"}
+        assert "<explainkit-view-" in out[0]["data"]["text/html"]
+    assert shown[0]["data"]["text/plain"] == "<ShownPrediction image mode=RGB size=40x30>"
     assert "Explanation(estimator='plain'" in record[0]["data"]["text/plain"]
     assert [out["output_type"] for out in two] == ["display_data"] * 2
