@@ -12,7 +12,20 @@ from explainkit.cli.shell import CommandGroup, UsageError
 app = typer.Typer(cls=CommandGroup, add_completion=False, pretty_exceptions_enable=False)
 
 
-@app.callback(invoke_without_command=True, help="What in this input made the model say that?")
+def _one_a_line(*lines: str) -> str:
+    # Paragraphs: single ends of lines are taken out of help.
+    return "\n\n".join(lines)
+
+
+@app.callback(
+    invoke_without_command=True,
+    help="What in this input made the model say that? Heatmaps of pictures, by any Keras model.",
+    epilog=_one_a_line(
+        "Begin with: explainkit demo",
+        "Then: explainkit explain photo.jpg --model MobileNetV2 -o why.png",
+        "What a command takes: explainkit COMMAND --help",
+    ),
+)
 def start(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
@@ -26,7 +39,7 @@ def start(
 
 @app.command()
 def demo(output: options.DemoOutput = Path("explainkit-demo.png"), seed: options.Seed = 0) -> None:
-    """Explain a small network on scenes drawn by the package: nothing is downloaded."""
+    """See it work, on a small network that comes with the package: nothing is downloaded."""
     from explainkit.cli.demo import run_demo
     from explainkit.cli.reports import print_line, print_table
 
@@ -49,7 +62,16 @@ def demo(output: options.DemoOutput = Path("explainkit-demo.png"), seed: options
     print_line("Next: explainkit explain PHOTO.jpg --model MobileNetV2 -o why.png")
 
 
-@app.command()
+@app.command(
+    epilog=_one_a_line(
+        "Examples:",
+        "explainkit explain photo.jpg --model MobileNetV2 -o why.png",
+        "explainkit explain photo.jpg --model my.keras --labels classes.txt --top 3 -o why.png",
+        "explainkit explain photos/ --model my.keras --target 3 -o explained/",
+        "explainkit explain photos/ --model my.keras -o report.html",
+        "explainkit explain photo.jpg --model my.keras --method rise --set masks=500 -o why.png",
+    )
+)
 def explain(
     images: options.Images,
     model: options.Model,
@@ -72,11 +94,14 @@ def explain(
     resampling: options.Resampling = "lanczos",
     saturated: options.Saturated = 0.0,
     boxes: options.Boxes = False,
-    as_json: options.Json = False,
+    truth: options.Truth = None,
+    as_json: options.JsonOfExplanations = False,
 ) -> None:
     """Draw over pictures what in them made a model say what it says.
 
-    Overlays have the picture's own size; those of several targets stand side by side.
+    Overlays have the picture's own size; those of several targets stand side
+    by side. A page (.html) is a report about all pictures, to sort and filter
+    in a browser.
     """
     from explainkit.cli.explaining import Drawing, explain_files
     from explainkit.cli.questions import Asking, Method
@@ -94,6 +119,7 @@ def explain(
             *(target or (), top, layer or (), labels, logits),
         ),
         Drawing(alpha_limit, colormap, resampling, saturated, boxes),
+        truth,
     )
     if as_json:
         print_json(records)
@@ -103,9 +129,9 @@ def explain(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(epilog="Example: explainkit layers MobileNetV2 (its weights are not downloaded)")
 def layers(model: options.ModelToList, as_json: options.Json = False) -> None:
-    """List the layers of a model that a heatmap can be built from."""
+    """List the layers of a model that a heatmap can be built from; the default is marked."""
     from explainkit.cli.listings import by_x, list_layers
     from explainkit.cli.reports import print_json, print_table
 

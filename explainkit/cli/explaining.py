@@ -1,7 +1,7 @@
 """``explainkit explain``: from files of pictures to overlays and records."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import tee
 from pathlib import Path
@@ -16,15 +16,18 @@ from explainkit.cli.outputs import Job
 from explainkit.cli.questions import Asking, arguments_of, check_asking, read_labels
 from explainkit.cli.shell import (
     CommandError,
+    UsageError,
     complain,
     in_words_of_a_shell,
     keeping_stdout,
     usage_errors,
 )
 from explainkit.cli.sources import Source, load
+from explainkit.cli.truths import read_truths
 from explainkit.explain import explain_predictions
 from explainkit.explanation import Explanation
 from explainkit.formatters import format_as_image
+from explainkit.formatters.agreement import Truth
 from explainkit.formatters.image import check_drawing
 from explainkit.inspection import find_layer
 from explainkit.pictures import read_image
@@ -50,17 +53,20 @@ def explain_files(
     source: Source,
     asking: Asking,
     drawing: Drawing,
+    truth: Path | None = None,
 ) -> list[reports.Record]:
-    """Explain pictures in files, and write an overlay for each.
+    """Explain pictures in files, and write an overlay for each, or a report about all.
 
     Parameters
     ----------
     images : sequence of Path
         Files, or folders of files.
     output : str or None
-        A file, a folder, or None where only the records are wanted.
+        A file, a folder, a page (.html), or None where only the records are wanted.
     source, asking, drawing
         The options.
+    truth : Path or None
+        The file of what is right, for a report.
 
     Returns
     -------
@@ -74,25 +80,65 @@ def explain_files(
     """
     with usage_errors():
         _check_options(asking, drawing)
+        if truth is not None and not outputs.is_report(output):
+            raise UsageError("--truth is for a report; give -o and a page, such as report.html")
         size = parse_size(source.size)
     labels = None if asking.labels is None else read_labels(asking.labels)
     jobs = outputs.plan(outputs.find_images(images), output)
     if not any(job.image.exists() for job in jobs):
         raise CommandError(f"{jobs[0].image}: no such file or directory")
-    records = []
+    known = None if truth is None else read_truths(truth, [job.image for job in jobs], labels)
+    records: list[reports.Record] = []
     with keeping_stdout():
         with reports.waiting("loading the model"):
             model, intake = load(source, size)
             arguments = arguments_of(model, asking, labels)
             _check_question(model, intake, arguments)
-        answers = explain_jobs(jobs, model, intake, arguments)
-        for job, expl in reports.progress(answers, len(jobs)):
-            records.append(reports.as_record(job, expl))
-            if expl.error:
-                complain(expl.error)
-            elif job.output is not None:
-                outputs.write_picture(_draw(expl, drawing), job.output)
+        answers = _told(explain_jobs(jobs, model, intake, arguments), len(jobs), records)
+        if outputs.is_report(output):
+            _write_report(answers, jobs, drawing, known)
+        else:
+            _write_pictures(answers, drawing)
     return records
+
+
+def _told(
+    answers: Iterable[tuple[Job, Explanation]], count: int, records: list[reports.Record]
+) -> Iterator[tuple[Job, Explanation]]:
+    """Pass answers on, when their records are made and their errors told."""
+    for job, expl in reports.progress(answers, count):
+        records.append(reports.as_record(job, expl))
+        if expl.error:
+            complain(expl.error)
+        yield job, expl
+
+
+def _write_pictures(answers: Iterable[tuple[Job, Explanation]], drawing: Drawing) -> None:
+    for job, expl in answers:
+        if job.output is not None and not expl.error:
+            outputs.write_picture(_draw(expl, drawing), job.output)
+
+
+def _write_report(
+    answers: Iterable[tuple[Job, Explanation]],
+    jobs: Sequence[Job],
+    drawing: Drawing,
+    known: Sequence[Truth] | None,
+) -> None:
+    page = jobs[0].output
+    if page is None:
+        raise AssertionError("a report has a place")  # pragma: no cover
+    outputs.write_report(
+        (expl for _, expl in answers),
+        page,
+        names=outputs.short_names([job.image for job in jobs]),
+        truth=known,
+        resampling_filter=drawing.resampling,
+        colormap=drawing.colormap,
+        alpha_limit=drawing.alpha_limit,
+        saturated=drawing.saturated,
+        boxes=drawing.boxes,
+    )
 
 
 def explain_jobs(
