@@ -1,6 +1,23 @@
-"""Sphinx: Markdown by MyST, docstrings by numpydoc, furo's looks."""
+"""Sphinx: Markdown and notebooks by MyST, docstrings by numpydoc, furo's looks.
+
+The tutorials are the notebooks of ``examples/notebooks``. They run while the site is built.
+"""
+
+import shutil
+from pathlib import Path
 
 import explainkit
+
+# Sphinx takes documents of its own folder alone, and its links do not find their way through a
+# symbolic one: so notebooks are copied here, where git ignores them.
+notebooks = Path(__file__).parents[1] / "examples" / "notebooks"
+tutorials = Path(__file__).parent / "tutorials"
+shutil.copytree(
+    notebooks, tutorials, ignore=shutil.ignore_patterns(".*", "*.toml"), dirs_exist_ok=True
+)
+for copied in tutorials.iterdir():
+    if not (notebooks / copied.name).exists():
+        copied.unlink()
 
 project = "explainkit"
 author = "The explainkit authors"
@@ -8,7 +25,7 @@ copyright = "2026, the explainkit authors"
 release = explainkit.__version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.mathjax",
@@ -20,6 +37,15 @@ html_title = f"explainkit {release}"
 
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
+
+# Run each time, not kept from an earlier build: what they show depends on the package, which a
+# cache of notebooks does not look at.
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_in_temp = True  # they write files
+nb_execution_timeout = 300  # seconds for a cell; the slowest takes some
+nb_merge_streams = True  # lines printed in one cell come in pieces, by chance
+nb_output_stderr = "remove"  # what TensorFlow says of the machine
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # numpydoc's sections say more than the annotations
