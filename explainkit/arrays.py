@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explainkit.explain import explain_predictions
-from explainkit.explanation import Explanation
 from explainkit.filters import Filter, positive_normalize
 from explainkit.methods import METHODS, Method
+from explainkit.progress import progress_bar
 
 #: What is written otherwise in Python than as `method=`.
 _SPELLINGS = {"gradcam++": "gradcampp"}
@@ -84,7 +84,7 @@ def explain_arrays(
     total = len(arrays[0]) if arrays else None
     found = explain_predictions(model, docs, method=method, batch_size=batch_size, **options)
     scores, maps = [], []
-    for expl in _shown(found, total, progress):
+    for expl in progress_bar(found, total=total, unit="doc", progress=progress):
         scores.append([one.score for one in expl.targets])
         maps.append(np.stack([one.map for one in expl.targets]))
         if maps[-1].shape != maps[0].shape:
@@ -147,15 +147,6 @@ def _docs_in(batches: Any) -> Iterator[Any]:
                 yield dict(zip(docs, rows, strict=True))
             else:
                 yield rows if isinstance(docs, list | tuple) else rows[0]
-
-
-def _shown(
-    found: Iterator[Explanation], total: int | None, progress: bool | None
-) -> Iterable[Explanation]:
-    from tqdm.auto import tqdm  # type: ignore[import-untyped]
-
-    asked = {"disable": None, "delay": 3} if progress is None else {"disable": not progress}
-    return tqdm(found, total=total, unit="doc", **asked)  # type: ignore[no-any-return]
 
 
 def _processed(maps: NDArray[Any], postprocess: Filter | None) -> NDArray[Any]:

@@ -24,6 +24,7 @@ from explainkit.metrics.finding import find_metrics
 from explainkit.metrics.measuring import Evaluator
 from explainkit.metrics.results import Evaluation, Measurement
 from explainkit.metrics.saving import Saved
+from explainkit.progress import progress_bar
 
 #: A method by name or by hand, or all arguments with which documents are explained.
 MethodLike = str | Method | Mapping[str, Any]
@@ -124,7 +125,8 @@ def evaluate(
     evaluator = Evaluator(model, asked, measures, activation, batch_size)
     saved = None if save is None else Saved.at(save, evaluator.in_words(first[1]))
     rows: list[Measurement] = []
-    with _bar(None if count is None else count * len(asked), progress) as bar:
+    total = None if count is None else count * len(asked)
+    with progress_bar(total=total, unit="explanation", progress=progress) as bar:
         for start, part in chain([first], parts):
             positions = range(start, start + len(arrays_of(part)[0]))
             of_part = of_docs.of(positions)
@@ -154,13 +156,6 @@ def _check(
         raise ValueError(f"batch_size is {batch_size!r}; give a whole number, 1 or more")
     if not isinstance(confidence, float) or not 0 < confidence < 1:
         raise ValueError(f"confidence is {confidence!r}; give a number between 0 and 1")
-
-
-def _bar(total: int | None, progress: bool | None) -> Any:
-    from tqdm.auto import tqdm  # type: ignore[import-untyped]
-
-    asked = {"disable": None, "delay": 3} if progress is None else {"disable": not progress}
-    return tqdm(total=total, unit="explanation", **asked)
 
 
 def _parts(docs: Any, count: int | None, batch_size: int) -> Iterator[tuple[int, Any]]:
