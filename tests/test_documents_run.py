@@ -19,7 +19,7 @@ def python_blocks(path, heading):
 @pytest.mark.parametrize(
     ("path", "heading", "count"),
     [
-        ("README.md", "## Five minutes", 11),
+        ("README.md", "## Five minutes", 12),
         ("docs/quickstart.md", "# Quick start", 4),
         ("docs/methods.md", "# Methods", 2),
         ("docs/arrays.md", "# Arrays", 3),
@@ -29,6 +29,9 @@ def python_blocks(path, heading):
         ("docs/comparing.md", "# Comparing", 3),
         ("docs/metrics.md", "# Metrics", 4),
         ("docs/failure-analysis.md", "# Failures and bias", 1),
+        ("docs/coming-from.md", "# Coming from another library", 5),
+        ("docs/reports.md", "# Reports", 1),
+        ("docs/sharing.md", "# Pages and files", 7),
     ],
 )
 def test_it_runs(path, heading, count, tmp_path, monkeypatch):

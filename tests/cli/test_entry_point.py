@@ -77,7 +77,7 @@ def test_a_terminal_gets_a_progress_bar(make_photo, model_file, tmp_path):
     )
     os.close(follower)
     assert len(json.loads(result.stdout)) == 3
-    shown = os.read(leader, 1 << 16).decode()
+    shown = os.read(leader, 1 << 16).decode(errors="replace")
     os.close(leader)
     assert "loading the model" in shown
     assert "explaining" in shown
