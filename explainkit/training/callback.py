@@ -3,6 +3,9 @@
 from collections.abc import Collection, Iterable
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from explainkit.training.recording import OnError, Recorder
 
 #: What callbacks can count.
@@ -22,7 +25,7 @@ class Explaining:
         docs: Any,
         to: Any,
         *,
-        every: int | Collection[int] = 1,
+        every: int | Collection[int] | NDArray[np.integer[Any]] = 1,
         unit: Unit = "epoch",
         names: Iterable[str] | None = None,
         on_error: OnError = "warn",
@@ -48,6 +51,10 @@ class Explaining:
         model = self.model
         if model is self._begun_with:
             return
+        if self._begun_with is not None:
+            raise ValueError(
+                "this callback explains another model already; make a callback for each model"
+            )
         found = self._recorder.begin(model)
         self._begun_with = model
         self._recorder.hand_on(self._done[self._unit], found)
@@ -73,6 +80,8 @@ class Explaining:
 
 
 def _as_rhythm(every: Any) -> int | frozenset[int]:
+    if isinstance(every, np.ndarray | np.generic):
+        every = every.tolist()
     if isinstance(every, Collection) and not isinstance(every, str | bytes) and every:
         return frozenset(_as_count(one) for one in every)
     return _as_count(every)
@@ -80,8 +89,8 @@ def _as_rhythm(every: Any) -> int | frozenset[int]:
 
 def _as_count(given: Any) -> int:
     choice = "give a whole number from 1, or a collection of those to be explained"
-    if not isinstance(given, int) or isinstance(given, bool):
+    if not isinstance(given, int | np.integer) or isinstance(given, bool):
         raise TypeError(f"every is {given!r}, of type {type(given).__name__}; {choice}")
     if given < 1:
         raise ValueError(f"every is {given}; {choice}")
-    return given
+    return int(given)

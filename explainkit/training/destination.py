@@ -19,7 +19,8 @@ class Entry:
         Of the document.
     expl : Explanation
     picture : PIL.Image.Image or None
-        The explanation, drawn, in mode RGB or RGBA; None where there is none.
+        The explanation, drawn, in mode RGB or RGBA; None where it failed, or its map is no
+        picture.
     series : tuple of str
         What the numbers of each target are called, at every step alike.
     """
@@ -42,6 +43,9 @@ class Destination(ABC):
         names : sequence of str
             Of the documents, in their order.
         """
+
+    def withdraw(self) -> None:  # noqa: B027 - most have nothing to take back
+        """Take back what `begin` did, where something else then kept training from beginning."""
 
     @abstractmethod
     def write(self, unit: str, step: int, entries: Sequence[Entry]) -> None:

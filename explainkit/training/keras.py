@@ -13,13 +13,17 @@ class ExplanationCallback(Explaining, keras.callbacks.Callback):
     as without: weights, optimizer, history and the streams of random numbers are left as they
     are found.
 
+    A second `fit` of the same model counts on; another model needs a callback of its own. With
+    ``EarlyStopping(restore_best_weights=True)`` the model ends with the weights of step
+    ``best_epoch + 1`` of that callback, not with those of the last picture.
+
     Parameters
     ----------
     docs : array, shape (N, ...), or list of arrays
         What is explained, as for `explainkit.explain_predictions`.
     to : path, TensorBoardLog, SummaryWriter, Destination, or a list of these
         Where pictures and scores go: a path is that of a `Folder`.
-    every : int or collection of int, default 1
+    every : int, or collection or array of int, default 1
         After how many epochs, each time; or the numbers of those that are to be explained.
     unit : {"epoch", "batch"}, default "epoch"
         What `every` counts. Batches are counted on from epoch to epoch.
@@ -32,15 +36,17 @@ class ExplanationCallback(Explaining, keras.callbacks.Callback):
         Any of the arguments of `explainkit.explain_predictions` and of
         `explainkit.format_as_image`. Several targets are drawn side by side, unless `target`
         says which of them. Give `targets` to follow the same ones: by default it is the top
-        class of each moment.
+        class of each moment. Maps of signals and volumes are no pictures: their scores are
+        written alone.
 
     Raises
     ------
     TypeError, ValueError
         If an option of drawing, `every`, `unit`, `names` or `to` is none; as the first epoch
-        begins also what `explain_predictions` and `format_as_image` raise.
+        begins also what `explain_predictions` and `format_as_image` raise, and if the callback
+        was used for another model.
     FileExistsError
-        As the first epoch begins: if the folder holds the explanations of another training.
+        As the first epoch begins: if the folder belongs to another training.
 
     Examples
     --------

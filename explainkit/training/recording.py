@@ -4,6 +4,7 @@ import inspect
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from functools import partial
 from typing import Any, Literal
 
@@ -61,7 +62,7 @@ class Recorder:
     def begin(self, model: Any) -> list[Explanation]:
         """Explain and draw the documents before training begins, so that mistakes show.
 
-        Whatever fails is raised now, and nothing is written until all of it went well.
+        Whatever fails is raised now, and nothing is left written unless all of it went well.
         """
         found = list(explain_predictions(model, self._docs, **self._asking))
         if self._names is None:
@@ -70,8 +71,11 @@ class Recorder:
             raise ValueError(f"names has {len(self._names)} names for {len(found)} docs")
         for expl in found:
             self._draw(expl)
-        for destination in self._to:
-            destination.begin(self._names)
+        with ExitStack() as undo:
+            for destination in self._to:
+                destination.begin(self._names)
+                undo.callback(destination.withdraw)
+            undo.pop_all()
         return found
 
     def record(self, model: Any, step: int) -> list[Explanation]:
@@ -111,6 +115,8 @@ class Recorder:
         return found
 
     def _draw(self, expl: Explanation) -> Any:
+        if any(one.heatmap.ndim != 2 for one in expl.targets):
+            return None  # of a signal or a volume: its scores are worth following, too
         several = {"target": None} if len(expl.targets) > 1 else {}
         return in_colour_mode(format_as_image(expl, **{**several, **self._drawing}))
 
@@ -179,7 +185,8 @@ def _as_destination(to: Any) -> Destination:
     if isinstance(to, str | os.PathLike):
         return Folder(to)
     for kind in (TorchSummaries, TensorFlowSummaries):
-        if kind.fits(to):
+        # A class has the methods of its instances.
+        if not isinstance(to, type) and kind.fits(to):
             return kind(to)
     what = f"the class {to.__name__}" if isinstance(to, type) else f"a {type(to).__name__}"
     raise TypeError(

@@ -8,16 +8,21 @@ import sys
 import time
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 from PIL import Image
 
 from explainkit.training.destination import Destination, Entry
+from explainkit.training.making import make_folder
 
 #: Two logs of one process may begin in the same second.
 _count = itertools.count()
+#: The log of each folder, as long as somebody has it.
+_logs: "WeakValueDictionary[Path, TensorBoardLog]" = WeakValueDictionary()
 
 
 class _Summaries(Destination):
@@ -29,7 +34,7 @@ class _Summaries(Destination):
     def write(self, unit: str, step: int, entries: Sequence[Entry]) -> None:  # noqa: ARG002
         """Write the picture and the numbers of each document."""
         pictures = [
-            (f"explanation/{entry.name}", entry.picture)
+            (_tag("explanation", entry.name), entry.picture)
             for entry in entries
             if entry.picture is not None
         ]
@@ -48,13 +53,17 @@ class TensorBoardLog(_Summaries):
 
     The picture of the document "cat" is ``explanation/cat``, with a slider for its steps; the
     score and the probability of its target "tabby" are the curves ``score/cat/tabby`` and
-    ``proba/cat/tabby``. Each training writes a file of its own. It needs TensorBoard, and
-    loads no TensorFlow.
+    ``proba/cat/tabby``. It needs TensorBoard, and loads no TensorFlow.
+
+    TensorBoard reads the files of a folder one after the other, and shows nothing of one that
+    is written to when a later one has begun. So each log needs a folder of its own, into which
+    nothing else writes meanwhile; one that is there from an earlier training may be gone on in.
 
     Parameters
     ----------
     path : str or path
-        The folder of the log. It is made when training begins.
+        The folder of the log. It is made when training begins. While another log of this
+        process is in it, it is refused.
 
     Examples
     --------
@@ -74,17 +83,39 @@ class TensorBoardLog(_Summaries):
             ) from error
         self.path = Path(path)
         self._file = self.path
+        self._undo = ExitStack()
 
     def __repr__(self) -> str:
         return f"TensorBoardLog({str(self.path)!r})"
 
     def begin(self, names: Sequence[str]) -> None:  # noqa: ARG002
-        """Begin a file."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        """Begin a file.
+
+        Raises
+        ------
+        FileExistsError
+            If there is a log already that writes into the folder.
+        """
+        folder = self.path.resolve()
+        if folder in _logs:
+            raise FileExistsError(
+                f"a TensorBoardLog writes into the folder {self.path} already, and TensorBoard "
+                "would show one of the two; give each a folder of its own"
+            )
         told_apart = (socket.gethostname(), os.getpid(), "explainkit", next(_count))
         name = ".".join(map(str, ("events.out.tfevents", f"{int(time.time()):010d}", *told_apart)))
-        self._file = self.path / name
-        self._append({"file_version": "brain.Event:2"})
+        with ExitStack() as undo:
+            make_folder(self.path, undo)
+            self._file = self.path / name
+            undo.callback(self._file.unlink, missing_ok=True)
+            self._append({"file_version": "brain.Event:2"})
+            _logs[folder] = self
+            undo.callback(_logs.pop, folder)
+            self._undo = undo.pop_all()
+
+    def withdraw(self) -> None:
+        """Remove the file."""
+        self._undo.close()
 
     def add(  # noqa: D102
         self, step: int, pictures: list[tuple[str, Image.Image]], scalars: list[tuple[str, float]]
@@ -106,11 +137,18 @@ class TensorBoardLog(_Summaries):
             RecordWriter(file).write(Event(wall_time=time.time(), **fields).SerializeToString())
 
 
-class TorchSummaries(_Summaries):
-    """Write by a `torch.utils.tensorboard.SummaryWriter`, or what has its methods."""
+class _WriterSummaries(_Summaries):
+    """Writes by a writer of somebody else's."""
 
     def __init__(self, writer: Any) -> None:
         self._writer = writer
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._writer!r})"
+
+
+class TorchSummaries(_WriterSummaries):
+    """Write by a `torch.utils.tensorboard.SummaryWriter`, or what has its methods."""
 
     @staticmethod
     def fits(writer: Any) -> bool:
@@ -127,11 +165,8 @@ class TorchSummaries(_Summaries):
         self._writer.flush()
 
 
-class TensorFlowSummaries(_Summaries):
+class TensorFlowSummaries(_WriterSummaries):
     """Write by a `tf.summary.SummaryWriter`."""
-
-    def __init__(self, writer: Any) -> None:
-        self._writer = writer
 
     @staticmethod
     def fits(writer: Any) -> bool:
@@ -154,9 +189,14 @@ class TensorFlowSummaries(_Summaries):
 
 def _scalars(entry: Entry) -> Iterator[tuple[str, float]]:
     for name, one in zip(entry.series, entry.expl.targets, strict=True):
-        yield f"score/{entry.name}/{name}", one.score
+        yield _tag("score", entry.name, name), one.score
         if one.proba is not None:
-            yield f"proba/{entry.name}/{name}", one.proba
+            yield _tag("proba", entry.name, name), one.proba
+
+
+def _tag(*words: str) -> str:
+    # Names of files may hold half of a surrogate pair, which no log does.
+    return "/".join(words).encode(errors="replace").decode()
 
 
 def _as_summary(picture: Image.Image) -> Any:

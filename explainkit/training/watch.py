@@ -33,14 +33,15 @@ class Watch:
         Any of the arguments of `explainkit.explain_predictions` and of
         `explainkit.format_as_image`. Several targets are drawn side by side, unless `target`
         says which of them. Give `targets` to follow the same ones: by default it is the top
-        class of each moment.
+        class of each moment. Maps of signals and volumes are no pictures: their scores are
+        written alone.
 
     Raises
     ------
     TypeError, ValueError, LookupError
         As `explain_predictions` and `format_as_image` do.
     FileExistsError
-        If the folder holds the explanations of another training.
+        If the folder belongs to another training.
 
     Examples
     --------

@@ -18,6 +18,7 @@ class MadeUpModel:
         self.failing = ()
         self.broken = None
         self.asked = 0
+        self.heat = np.eye(3, 4, dtype=np.float32)
 
 
 @explain_prediction.register
@@ -27,7 +28,7 @@ def explain_made_up(model: MadeUpModel, doc, *, targets=None, top_targets=1, ima
         raise model.broken
     if doc.flat[0] in model.failing:
         raise ValueError("no gradient")
-    heat = np.eye(3, 4, dtype=np.float32)
+    heat = model.heat
     units = range(top_targets) if targets is None else targets
     return Explanation(
         estimator="made up",
@@ -42,7 +43,7 @@ def explain_made_up(model: MadeUpModel, doc, *, targets=None, top_targets=1, ima
 
 
 def one_score(model, target):
-    return model.bias + (target if isinstance(target, int) else 10)
+    return model.bias + (target if isinstance(target, int | np.integer) else 10)
 
 
 class Kept(Destination):

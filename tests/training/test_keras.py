@@ -148,6 +148,9 @@ def test_nothing_is_traced_after_the_first_epoch():
         ({"every": {1, 3, 9}}, [0, 1, 3]),
         ({"every": 5, "unit": "batch"}, [0, 5, 10]),
         ({"every": [1, 12], "unit": "batch"}, [0, 1, 12]),
+        ({"every": np.int64(3)}, [0, 3]),
+        ({"every": np.array([1, 3])}, [0, 1, 3]),
+        ({"every": [np.int32(2)]}, [0, 2]),
     ],
 )
 def test_it_is_explained_as_often_as_one_likes(asked, steps, model):
@@ -164,6 +167,30 @@ def test_a_second_fit_and_one_that_begins_later_count_on(model):
     fitted(why, model=model, epochs=1)
     fitted(why, model=model, initial_epoch=7, epochs=8)
     assert [step for _, step in kept.steps] == [0, 1, 2, 3, 8]
+
+
+def test_a_callback_explains_one_model_only(model):
+    kept = Kept()
+    why = ExplanationCallback(DOCS[:1], kept)
+    fitted(why, model=model, epochs=1)
+    other = network()
+    before = other.get_weights()
+    with pytest.raises(ValueError, match="explains another model already; make a callback for"):
+        fitted(why, model=other, epochs=1)
+    assert all(map(np.array_equal, before, other.get_weights()))
+    fitted(why, model=model, epochs=1)
+    assert [step for _, step in kept.steps] == [0, 1, 2]
+
+
+def test_the_best_weights_are_those_of_an_earlier_step():
+    kept = Kept()
+    early = keras.callbacks.EarlyStopping("loss", mode="max", patience=2, restore_best_weights=True)
+    why = ExplanationCallback(DOCS[:1], kept, targets=[1])
+    model, _ = fitted(early, why, epochs=9)
+    [wanted] = explain_prediction(model, DOCS[:1], targets=1).targets
+    scores = [entries[0].expl.targets[0].score for entries in kept.entries]
+    assert scores[early.best_epoch + 1] == pytest.approx(wanted.score, rel=1e-5)
+    assert scores[-1] != pytest.approx(wanted.score, rel=1e-3)
 
 
 @not_on_torch
@@ -208,6 +235,10 @@ def test_mistakes_show_before_the_first_epoch(asked, error, message, tmp_path, m
         ({"every": 1.5}, TypeError, "every is 1.5, of type float"),
         ({"every": [1, "2"]}, TypeError, "every is '2', of type str"),
         ({"every": []}, TypeError, r"every is \[\], of type list"),
+        ({"every": np.array([1.5, 2])}, TypeError, "every is 1.5, of type float"),
+        ({"every": np.array([[1, 2]])}, TypeError, r"every is \[1, 2\], of type list"),
+        ({"every": np.array([])}, TypeError, r"every is \[\], of type list"),
+        ({"every": np.True_}, TypeError, "every is True, of type bool"),
         ({"alpha_limit": 2}, ValueError, "alpha_limit is 2"),
     ],
 )

@@ -75,12 +75,44 @@ def test_a_log_of_ones_own(tmp_path):
     check(pictures, curves, found)
 
 
-def test_trainings_in_one_folder_keep_a_file_each(tmp_path):
-    log = TensorBoardLog(tmp_path)
-    written(log, steps=(0,))
+def test_trainings_one_after_the_other_keep_a_file_each(tmp_path):
+    written(TensorBoardLog(tmp_path), steps=(0,))
+    events = read(tmp_path)
     written(TensorBoardLog(tmp_path), steps=(1,))
-    written(log, steps=(2,))
-    assert len(list(tmp_path.iterdir())) == 3
+    events.Reload()
+    assert [one.step for one in events.Scalars("score/a/dog")] == [0, 1]
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_one_folder_takes_one_training_at_a_time(tmp_path):
+    log = TensorBoardLog(tmp_path / "log")
+    watch = Watch(MadeUpModel(), DOCS, log, names=["a", "b"], targets=[1])
+    watch.record(0)
+    events = read(tmp_path / "log")
+    for other in (log, TensorBoardLog(tmp_path / "other" / ".." / "log")):
+        with pytest.raises(FileExistsError, match="give each a folder of its own"):
+            written(other)
+        watch.record(1)
+        # A reader goes over to a newer file, and sees no more of the earlier one.
+        events.Reload()
+    watch.record(2)
+    events.Reload()
+    assert [one.step for one in events.Scalars("score/a/dog")] == [0, 1, 1, 2]
+
+
+def test_a_training_that_fails_as_it_begins_leaves_no_file(tmp_path):
+    log = TensorBoardLog(tmp_path / "logs" / "why")
+    (tmp_path / "records.jsonl").touch()
+    with pytest.raises(FileExistsError, match="belongs to another training"):
+        written([log, tmp_path])
+    assert [path.name for path in tmp_path.iterdir()] == ["records.jsonl"]
+    written(log, steps=(4,))
+    assert [one.step for one in read(log.path).Scalars("score/a/dog")] == [4]
+
+
+def test_tags_are_text_whatever_is_in_a_name(tmp_path):
+    Watch(MadeUpModel(), DOCS, TensorBoardLog(tmp_path), names=["a \ud800", "b"]).record(0)
+    assert read(tmp_path).Tags()["images"] == ["explanation/a ?", "explanation/b"]
 
 
 def test_it_can_be_read_while_training_goes_on(tmp_path):
@@ -110,6 +142,20 @@ def test_a_summary_writer_of_pytorch(tmp_path):
 
     found = written(SummaryWriter(str(tmp_path)))
     check(*plain(read(tmp_path)), found)
+
+
+def test_a_writer_that_fails_is_called_by_its_own_name():
+    class Writer:
+        def add_image(self, *_, **__):
+            raise OSError("no space left")
+
+        add_scalar = flush = add_image
+
+        def __repr__(self):
+            return "Writer('runs')"
+
+    with pytest.warns(match=r"writing to TorchSummaries\(Writer\('runs'\)\) failed"):
+        written(Writer())
 
 
 def test_a_summary_writer_of_tensorflow(tmp_path):

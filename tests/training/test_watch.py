@@ -2,11 +2,21 @@
 
 import warnings
 
+import numpy as np
 import pytest
 
 from explainkit import ExplanationWarning, format_as_image
 from explainkit.training import Folder, Watch
 from tests.training.made_up import DOCS, Failing, Kept, MadeUpModel
+
+
+class Written:
+    """What can be written by, as PyTorch's SummaryWriter can."""
+
+    def add_image(self, *arguments, **more):
+        pass
+
+    add_scalar = flush = add_image
 
 
 def watched(*to, model=None, docs=DOCS, **arguments):
@@ -68,6 +78,16 @@ def test_docs_and_pictures_may_be_read_once_only():
     assert len(first) == len(second) == 2
     assert kept.entries[-1][0].picture.tobytes() == kept.entries[-2][0].picture.tobytes()
     assert kept.entries[-1][0].picture.tobytes() != kept.entries[0][0].picture.tobytes()
+
+
+@pytest.mark.parametrize("shape", [(7,), (3, 4, 5)])
+def test_maps_that_are_no_pictures_have_their_scores_written(shape):
+    model, kept = MadeUpModel(), Kept()
+    model.heat = np.ones(shape, np.float32)
+    watched(kept, model=model, targets=[1]).record(0)
+    for entry in kept.entries[0]:
+        assert entry.picture is None
+        assert [one.score for one in entry.expl.targets] == [1]
 
 
 def test_a_doc_that_fails_leaves_the_others_and_is_told_once():
@@ -153,6 +173,7 @@ def test_mistakes_show_at_once(arguments, error, message):
         ([], ValueError, "to is empty"),
         (3, TypeError, "to is a int; give the path of a folder, a training.TensorBoardLog"),
         (Kept, TypeError, "to is the class Kept"),
+        (Written, TypeError, "to is the class Written"),
     ],
 )
 def test_what_cannot_be_written_to_is_refused(to, error, message):
