@@ -6,6 +6,7 @@ that importing explainkit loads no framework.
 """
 
 import importlib
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -146,15 +147,19 @@ def __dir__() -> list[str]:
 def _as_png(expl: Explanation) -> bytes | None:
     from explainkit.formatters import format_as_png
 
-    # Signals and volumes are no pictures, though a signal's doc may have the axes of one.
-    of_a_picture = expl.targets and all(one.heatmap.ndim == 2 for one in expl.targets)
-    return format_as_png(expl) if of_a_picture and expl.image is not None else None
+    # Signals, volumes and failures are no pictures, nor is every record that somebody filled: a
+    # notebook shows it in words.
+    with suppress(ValueError, OSError):
+        return format_as_png(expl)
+    return None
 
 
-def _as_html(expl: Explanation) -> str:
+def _as_html(expl: Explanation) -> str | None:
     from explainkit.formatters import format_as_html
 
-    return format_as_html(expl)
+    with suppress(ValueError, OSError):
+        return format_as_html(expl)
+    return None
 
 
 views.update({"text/plain": repr, "image/png": _as_png, "text/html": _as_html})

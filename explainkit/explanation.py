@@ -84,6 +84,24 @@ def _array_field() -> Any:
     return attrs.field(converter=np.asarray, eq=attrs.cmp_using(eq=np.array_equal), hash=False)
 
 
+class _Once:
+    """What makes a picture when somebody first looks, and has it from then on."""
+
+    __slots__ = ("_source",)
+
+    def __init__(self, source: PictureSource) -> None:
+        self._source = source
+
+    def __call__(self) -> Image.Image | None:
+        if callable(self._source):
+            self._source = self._source()
+        return self._source
+
+
+def _made_once(source: PictureSource) -> PictureSource:
+    return _Once(source) if callable(source) and not isinstance(source, _Once) else source
+
+
 def _look(source: PictureSource) -> Image.Image | None:
     return source() if callable(source) else source
 
@@ -171,16 +189,17 @@ class Explanation:
     is_regression: bool = False
     targets: tuple[TargetExplanation, ...] = attrs.field(default=(), converter=_targets)
     _image: PictureSource = attrs.field(
-        default=None, alias="image", eq=_comparable_picture, hash=False
+        default=None,
+        alias="image",
+        converter=_made_once,
+        eq=_comparable_picture,
+        hash=False,
     )
     error: str | None = None
 
     @property
     def image(self) -> Image.Image | None:
         """The picture that was explained, made when first looked at."""
-        if callable(self._image):
-            # The record says the same before and after: only the making is put off.
-            object.__setattr__(self, "_image", self._image())
         return _look(self._image)
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -241,10 +260,14 @@ class Explanation:
         return found
 
     def __repr__(self) -> str:
-        shown = (
-            f"{field.alias}={getattr(self, field.alias)!r}" for field in attrs.fields(type(self))
-        )
+        shown = (f"{one.alias}={self._in_words(one.alias)}" for one in attrs.fields(type(self)))
         return f"{type(self).__name__}({', '.join(shown)})"
+
+    def _in_words(self, field: str) -> str:
+        try:
+            return repr(getattr(self, field))
+        except Exception as error:  # noqa: BLE001 - logs and debuggers must not stumble over a picture
+            return f"<cannot be made: {type(error).__name__}: {error}>"
 
     def __rich__(self) -> Any:
         """Show itself where Rich prints it."""

@@ -1,5 +1,6 @@
 """One call for a person in a notebook: explain, and show."""
 
+import hashlib
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -19,7 +20,8 @@ class ShownPrediction(Image.Image):
     """A drawn explanation: a picture, which notebooks show as a page to look closer.
 
     What is made of it, such as ``shown.copy()`` or ``shown.resize((96, 96))``, is a picture
-    like any other.
+    like any other. So is it itself once it was drawn on, or shrunk by ``thumbnail``: then
+    notebooks show its pixels, for the page knows nothing of what was done to them.
 
     Attributes
     ----------
@@ -27,17 +29,20 @@ class ShownPrediction(Image.Image):
         What was drawn.
     html : callable
         Gives it as HTML, drawn with the same options; made when it is called for.
+    drawn : bytes
+        A digest of the pixels that were drawn.
     """
 
     explanation: Explanation
     html: Callable[[], str]
+    drawn: bytes
 
     def _repr_mimebundle_(
         self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None
     ) -> dict[str, str | bytes]:
         """Show itself in IPython: as HTML where that can be seen, as PNG elsewhere."""
         views: dict[str, Callable[[], str | bytes | None]] = {
-            "text/html": self.html,
+            "text/html": self._as_html,
             "image/png": self._repr_png_,
             "text/plain": self._as_text,
         }
@@ -47,6 +52,9 @@ class ShownPrediction(Image.Image):
 
     def _repr_jpeg_(self) -> None:
         """Have notebooks not keep the picture twice."""
+
+    def _as_html(self) -> str | None:
+        return self.html() if self.drawn == _digest(self) else None
 
     def _as_text(self) -> str:
         # Without Pillow's address in memory, which changes notebooks that say the same.
@@ -62,18 +70,25 @@ class ShownPrediction(Image.Image):
     __hash__ = None  # type: ignore[assignment]  # as Pillow's, which can be drawn on
 
     def __copy__(self) -> "ShownPrediction":
-        return _shown(self.copy(), self.explanation, self.html)
+        return _shown(self.copy(), self.explanation, self.html, self.drawn)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Of the options some cannot be pickled, such as a lambda; what they make can.
-        return _shown, (self.copy(), self.explanation, partial(str, self.html()))
+        html = partial(str, self.html())
+        return _shown, (self.copy(), self.explanation, html, self.drawn)
 
 
-def _shown(drawn: Image.Image, expl: Explanation, html: Callable[[], str]) -> ShownPrediction:
-    shown = cast("ShownPrediction", drawn)
+def _shown(
+    picture: Image.Image, expl: Explanation, html: Callable[[], str], drawn: bytes
+) -> ShownPrediction:
+    shown = cast("ShownPrediction", picture)
     shown.__class__ = ShownPrediction
-    shown.explanation, shown.html = expl, html
+    shown.explanation, shown.html, shown.drawn = expl, html, drawn
     return shown
+
+
+def _digest(picture: Image.Image) -> bytes:
+    return hashlib.blake2b(picture.tobytes(), digest_size=16).digest()
 
 
 def show_prediction(estimator: Any, doc: Any, **arguments: Any) -> ShownPrediction:
@@ -117,7 +132,9 @@ def show_prediction(estimator: Any, doc: Any, **arguments: Any) -> ShownPredicti
     expl = explain_prediction(estimator, doc, **asking)
     if len(expl.targets) > 1:
         drawing.setdefault("target", None)
-    return _shown(format_as_image(expl, **drawing), expl, partial(format_as_html, expl, **drawing))
+    picture = format_as_image(expl, **drawing)
+    html = partial(format_as_html, expl, **drawing)
+    return _shown(picture, expl, html, _digest(picture))
 
 
 def _check_known(estimator: Any, asking: dict[str, Any]) -> None:

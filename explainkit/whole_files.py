@@ -1,10 +1,16 @@
 """Files that are written whole, or stay as they were."""
 
+import errno
+import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+#: The errors of a disk with no room, which name no file.
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
@@ -14,7 +20,8 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     Parameters
     ----------
     path : Path
-        What is there already is replaced at the end, at once.
+        What is there already is replaced at the end, at once, by a file of the same permissions;
+        where there is a link, what it leads to.
 
     Yields
     ------
@@ -23,7 +30,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     Raises
     ------
     OSError
-        If it cannot be written.
+        If it cannot be written; it names `path`.
 
     Examples
     --------
@@ -38,10 +45,28 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     """
     if not path.parent.is_dir():
         raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}")
-    part = path.with_name(f".{secrets.token_hex(8)}.part")
+    # What is linked to is written, and the link stays one.
+    whole = path.resolve()
+    part = whole.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        with part.open("xb") as file:
-            yield file
-        part.replace(path)
+        with part.open("xb", buffering=0) as raw:
+            # Before there is anything to be read in it.
+            _allow_as(whole, part)
+            with open(raw.fileno(), "wb", closefd=False) as file:
+                yield file
+            # A name of what is not yet on the disk is a name of nothing if the machine stops.
+            os.fsync(raw.fileno())
+        part.replace(whole)
+    except OSError as error:
+        # The file is known by its path, and by nothing else; a full disk names none.
+        if error.filename == str(part) or error.errno in _FULL:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
     finally:
         part.unlink(missing_ok=True)
+
+
+def _allow_as(before: Path, part: Path) -> None:
+    """Let those read and write who could so far."""
+    if before.exists():
+        part.chmod(stat.S_IMODE(before.stat().st_mode))

@@ -66,6 +66,20 @@ def test_the_picture_is_made_once_and_only_when_somebody_looks():
     assert len(made) == 1
 
 
+def test_comparing_makes_a_picture_once():
+    made = []
+
+    def make():
+        made.append(1)
+        return Image.new("L", (2, 2))
+
+    expl, other = explanation(image=make), explanation(image=Image.new("L", (2, 2)))
+    assert expl == other
+    assert other == expl
+    assert attrs.evolve(expl, layer="conv").image is expl.image
+    assert len(made) == 1
+
+
 def test_a_record_without_a_picture_says_so():
     assert explanation().image is None
     assert explanation(image=lambda: None).image is None
@@ -76,6 +90,42 @@ def test_printing_shows_every_field_by_its_name():
     for field in attrs.fields(Explanation):
         assert f"{field.alias}=" in text
     assert "mode=L size=5x4" in text
+
+
+def test_printing_says_why_a_picture_cannot_be_made():
+    def make():
+        raise OSError("the disk is gone")
+
+    text = repr(explanation(image=make))
+    assert "image=<cannot be made: OSError: the disk is gone>" in text
+    assert text.endswith("error=None)")
+    with pytest.raises(OSError, match="the disk is gone"):
+        _ = explanation(image=make).image
+
+
+def _gone():
+    raise OSError("the disk is gone")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"targets": [target(1.5)], "image": Image.new("RGB", (4, 4))},
+        {"error": "no file", "image": Image.new("RGB", (4, 4))},
+        {"image": Image.new("La", (4, 4))},
+        {"image": Image.new("RGB", (0, 4))},
+        {"image": _gone},
+    ],
+)
+def test_what_cannot_be_drawn_shows_itself_in_words(changes):
+    expl = explanation(**changes)
+    assert expl._repr_mimebundle_() == {"text/plain": repr(expl)}
+
+
+def test_what_can_be_drawn_shows_itself_in_every_way():
+    expl = explanation(image=Image.new("RGB", (4, 4)))
+    assert set(expl._repr_mimebundle_()) == {"text/plain", "text/html", "image/png"}
+    assert set(explanation()._repr_mimebundle_()) == {"text/plain", "text/html"}
 
 
 def test_records_can_be_pickled_copied_and_changed():

@@ -76,6 +76,24 @@ def test_what_is_shown_is_html_png_and_text():
     assert set(shown._repr_mimebundle_(exclude={"text/html"})) == {"image/png", "text/plain"}
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda shown: shown.thumbnail((16, 16)),
+        lambda shown: shown.paste("red", (0, 0, 4, 4)),
+        lambda shown: shown.putpixel((0, 0), (1, 2, 3)),
+    ],
+)
+def test_what_was_drawn_on_is_shown_as_it_is(change):
+    shown = show_prediction(Striped(), None)
+    change(shown)
+    for one in (shown, copy.copy(shown), pickle.loads(pickle.dumps(shown))):
+        bundle = one._repr_mimebundle_()
+        assert set(bundle) == {"image/png", "text/plain"}
+        shot = Image.open(io.BytesIO(bundle["image/png"]))
+        assert np.array_equal(shot, shown)
+
+
 def test_html_is_made_only_where_somebody_looks(monkeypatch):
     made = []
     monkeypatch.setattr("explainkit.ipython.format_as_html", lambda *_, **__: made.append(1) or "")

@@ -167,7 +167,7 @@ def methods(as_json: options.Json = False) -> None:
     else:
         print_table(
             ("name", "what"),
-            [(one["name"], "\n".join(_lines_of_method(one))) for one in found],
+            [(one["name"], _lines_of_method(one)) for one in found],
         )
 
 

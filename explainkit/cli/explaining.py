@@ -23,7 +23,7 @@ from explainkit.cli.shell import (
     usage_errors,
 )
 from explainkit.cli.sources import Source, load
-from explainkit.cli.truths import read_truths
+from explainkit.cli.truths import check_truths, read_truths
 from explainkit.explain import explain_predictions
 from explainkit.explanation import Explanation
 from explainkit.formatters import format_as_image
@@ -87,13 +87,16 @@ def explain_files(
     jobs = outputs.plan(outputs.find_images(images), output)
     if not any(job.image.exists() for job in jobs):
         raise CommandError(f"{jobs[0].image}: no such file or directory")
-    known = None if truth is None else read_truths(truth, [job.image for job in jobs], labels)
+    found = [job.image for job in jobs]
+    known = None if truth is None else read_truths(truth, found, labels)
     records: list[reports.Record] = []
     with keeping_stdout():
         with reports.waiting("loading the model"):
             model, intake = load(source, size)
             arguments = arguments_of(model, asking, labels)
             _check_question(model, intake, arguments)
+            if truth is not None and known is not None:
+                check_truths(truth, known, found, model)
         answers = _told(explain_jobs(jobs, model, intake, arguments), len(jobs), records)
         if outputs.is_report(output):
             _write_report(answers, jobs, drawing, known)

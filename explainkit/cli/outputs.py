@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -226,12 +226,33 @@ def write_report(explanations: Iterable[Explanation], path: Path, **options: Any
     Raises
     ------
     CommandError
-        If it cannot be written.
+        If it cannot be written, or the options do not suit the explanations.
+    Exception
+        What the iterable of explanations raises.
     """
     try:
-        report(explanations, path, **options)
+        report(_passing(explanations), path, **options)
+    except _PassedError as passed:
+        raise passed.error from None
     except OSError as error:
         raise CommandError(f"cannot write {path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise CommandError(f"cannot write {path}: {in_words_of_a_shell(error)}") from error
+
+
+class _PassedError(Exception):
+    """What was raised while explaining, on its way past what is said of writing."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+def _passing(explanations: Iterable[Explanation]) -> Iterator[Explanation]:
+    try:
+        yield from explanations
+    except Exception as error:
+        raise _PassedError(error) from error
 
 
 def _flat(picture: Image.Image, kind: str) -> Image.Image:

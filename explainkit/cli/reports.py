@@ -1,6 +1,7 @@
 """What the commands show: tables for people, JSON for programs, progress on stderr."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -16,25 +17,42 @@ from rich.table import Table
 from explainkit.cli.outputs import Job
 from explainkit.cli.shell import terminal
 from explainkit.explanation import Explanation
+from explainkit.formatters.lines import one_line
 from explainkit.formatters.target_names import target_in_words
 
 Record = dict[str, Any]
 Item = TypeVar("Item")
 
+#: What may be no letter that can be printed; it stands in texts only.
+_UNUSUAL = re.compile(r"[^\n -~]")
+
 
 def print_json(value: Any) -> None:
-    """Print a value on stdout as JSON, and nothing else."""
-    print(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2))
+    """Print a value on stdout as JSON, and nothing else.
+
+    Letters stay as they can be read; what cannot be printed, and could disturb a terminal, is
+    escaped.
+    """
+    written = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2)
+    print(_UNUSUAL.sub(_escaped, written))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: str = "") -> None:
+def _escaped(found: re.Match[str]) -> str:
+    letter = found[0]
+    return letter if letter.isprintable() else json.dumps(letter)[1:-1]
+
+
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str | Sequence[str]]], numbers: str = ""
+) -> None:
     """Print a table on stdout.
 
     Parameters
     ----------
     columns : sequence of str
         The headings.
-    rows : iterable of sequences of str
+    rows : iterable of sequences of str, or of sequences of str
+        A cell is a line of text, or several; only what can be printed comes out.
     numbers : str
         The headings of the columns that are set to the right, separated by spaces.
     """
@@ -45,13 +63,14 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: 
             column, justify="right" if right else "left", no_wrap=right, overflow="fold"
         )
     for row in rows:
-        table.add_row(*row)
+        cells = ([cell] if isinstance(cell, str) else cell for cell in row)
+        table.add_row(*("\n".join(map(one_line, lines)) for lines in cells))
     terminal().print(table)
 
 
 def print_line(text: str) -> None:
-    """Print a line on stdout, as it stands."""
-    terminal().print(text, soft_wrap=True)
+    """Print a line on stdout, in one piece, without what cannot be printed."""
+    terminal().print(one_line(text), soft_wrap=True)
 
 
 def waiting(what: str) -> AbstractContextManager[Any]:

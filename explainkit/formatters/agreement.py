@@ -97,6 +97,7 @@ def as_truth(given: Any) -> Truth:
     Parameters
     ----------
     given : Truth, int, tuple of (str, int), str, Box, iterable of Box, ndarray of bool, or None
+        Arrays and tensors of one entry are that entry.
 
     Returns
     -------
@@ -114,10 +115,14 @@ def as_truth(given: Any) -> Truth:
     """
     if isinstance(given, Truth):
         return given
-    if isinstance(given, np.ndarray) and given.dtype == np.bool_ and given.ndim:
-        return Truth(mask=given)
+    if hasattr(given, "__array__"):  # numpy's numbers, and tensors
+        given = np.asarray(given)
+        if given.dtype == np.bool_ and given.ndim:
+            return Truth(mask=given)
+        # A row of a column of labels, shape (N, 1), is an array of one.
+        given = given.item() if given.size == 1 else given
     is_pair = isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], str)
-    if given is None or is_pair or isinstance(given, str | int | np.integer):
+    if given is None or is_pair or isinstance(given, str | int):
         return Truth(target=given)
     if not isinstance(given, Iterable) or isinstance(given, bytes):
         raise TypeError(f"the truth is {given!r}, of type {type(given).__name__}; {_WANTED}")
@@ -165,8 +170,8 @@ def agreement_of(expl: Explanation, truth: Truth) -> Agreement:
     ------
     ValueError
         If the truth is named by a label and the target has none, or otherwise than
-        targets are; if a mask is not of the picture's size; if there are boxes and no
-        picture, or a place and no map of two axes.
+        targets are; if a mask is not of the picture's size, or a box outside it; if there are
+        boxes and no picture, or a place and no map of two axes.
 
     Examples
     --------
@@ -181,6 +186,8 @@ def agreement_of(expl: Explanation, truth: Truth) -> Agreement:
     if expl.error or not expl.targets:
         return Agreement()
     right = None if truth.target is None else _is_it(expl.targets[0], truth.target)
+    if expl.image is not None:
+        _check_inside(truth.boxes, expl.image.size)
     if truth.mask is None and not truth.boxes:
         return Agreement(right)
     try:
@@ -221,6 +228,15 @@ def _size_of(mask: NDArray[np.bool_], expl: Explanation) -> tuple[int, int]:
             f"{expl.image.width} pixels; give a mask of the picture's size"
         )
     return width, height
+
+
+def _check_inside(boxes: Iterable[Box], size: tuple[int, int]) -> None:
+    for box in boxes:
+        if not iou(box, Box(0, 0, *size)):
+            raise ValueError(
+                f"the box {tuple(box)} lies outside the picture of {size[0]} x {size[1]} pixels; "
+                "give left, top, right and bottom in pixels of the picture"
+            )
 
 
 def _holds(box: Box, column: int, row: int) -> bool:

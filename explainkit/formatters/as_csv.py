@@ -1,7 +1,6 @@
 """Explanations as CSV: one row a target, and no text that a spreadsheet would run."""
 
-import csv
-import io
+import re
 import unicodedata
 from collections.abc import Iterable
 from typing import Any
@@ -15,6 +14,8 @@ from explainkit.formatters.rows import COLUMNS, rows_of
 _FORMULA = "=+-@\N{MINUS SIGN}"
 #: Control characters that texts may have; others come from who wants to disturb a terminal.
 _LAYOUT = "\t\n"
+#: Behind what a cell begins for those who take another separator, or care for no quotes.
+_SEPARATORS = re.compile(r"([,;|\t\n])")
 
 
 def format_as_csv(expls: Explanation | Iterable[Explanation]) -> str:
@@ -22,10 +23,12 @@ def format_as_csv(expls: Explanation | Iterable[Explanation]) -> str:
 
     An explanation without targets, such as one that failed, has one row, too.
 
-    Texts that a spreadsheet would take for a formula are given an apostrophe before them: those
-    that begin with ``=``, ``+``, ``-`` or ``@`` (also after spaces, and as full-width letters), a
-    tab or a line break. Numbers stay numbers. Other control characters, and halves of surrogate
-    pairs, become U+FFFD.
+    Texts are quoted, and what a spreadsheet would take for a formula is given an apostrophe before
+    it: what begins with ``=``, ``+``, ``-`` or ``@`` (also after spaces and quotes, and as
+    full-width letters), in the beginning of a text and behind a comma, a semicolon, a bar, a tab
+    or a line break in it, where a cell begins for who reads with another separator; and texts that
+    begin with a tab or a line break. Numbers stay numbers. Other control characters, and halves of
+    surrogate pairs, become U+FFFD.
 
     Parameters
     ----------
@@ -52,22 +55,20 @@ def format_as_csv(expls: Explanation | Iterable[Explanation]) -> str:
     >>> target = TargetExplanation(("boxes", 3), "=1+1", -0.5, None, heat, heat)
     >>> print(format_as_csv(Explanation("a model", "gradcam", targets=[target])))
     doc,estimator,method,layer,target,output,unit,label,score,proba,map_size,error
-    0,a model,gradcam,,boxes:3,boxes,3,'=1+1,-0.5,,7x7,
+    0,"a model","gradcam",,"boxes:3","boxes",3,"'=1+1",-0.5,,"7x7",
     <BLANKLINE>
     """
-    file = io.StringIO(newline="")
-    table = csv.writer(file, lineterminator="\n")
-    table.writerow(COLUMNS)
-    for row, _ in rows_of(expls):
-        table.writerow(map(_cell, attrs.astuple(row)))
-    return file.getvalue()
+    rows = (",".join(map(_cell, attrs.astuple(row))) for row, _ in rows_of(expls))
+    return "".join(f"{line}\n" for line in (",".join(COLUMNS), *rows))
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
     if not isinstance(value, str):
-        return value
-    text = "".join(map(_harmless, value))
-    return f"'{text}" if _is_like_a_formula(text) else text
+        return repr(value)
+    # The csv module quotes what is missing, too, or does not quote all texts.
+    return '"' + _defused("".join(map(_harmless, value))).replace('"', '""') + '"'
 
 
 def _harmless(letter: str) -> str:
@@ -76,10 +77,16 @@ def _harmless(letter: str) -> str:
     return letter if is_text else "\N{REPLACEMENT CHARACTER}"
 
 
-def _is_like_a_formula(text: str) -> bool:
-    if text.startswith(tuple(_LAYOUT)):
-        return True
-    # Spaces and what is not seen (categories Z and C) do not keep a formula from being one.
-    seen = (letter for letter in text if unicodedata.category(letter)[0] not in "ZC")
+def _defused(text: str) -> str:
+    """Put an apostrophe before each part that some reader would take for a formula."""
+    parts = _SEPARATORS.split(text)
+    marked = "".join(f"'{part}" if _is_like_a_formula(part) else part for part in parts)
+    return f"'{marked}" if text.startswith(tuple(_LAYOUT)) else marked
+
+
+def _is_like_a_formula(part: str) -> bool:
+    # Spaces and what is not seen (categories Z and C) do not keep a formula from being one, nor
+    # do quotes, which end where they begin.
+    seen = (c for c in part if c != '"' and unicodedata.category(c)[0] not in "ZC")
     first = unicodedata.normalize("NFKC", next(seen, ""))
     return bool(first) and first[0] in _FORMULA

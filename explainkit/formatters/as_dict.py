@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from explainkit.explanation import Explanation, PictureSource, TargetExplanation, TargetName
+from explainkit.formatters.lines import shown
 from explainkit.formatters.stored_arrays import StoredArray
 from explainkit.formatters.stored_pictures import StoredPicture
 from explainkit.formatters.target_names import target_in_words
@@ -25,8 +26,6 @@ Form = Literal["base64", "numbers"]
 FORMAT, SCHEMA = "explainkit.explanation", 1
 #: So many troubles are told of one record.
 _TOLD = 3
-#: So many letters of a value that is refused.
-_SHOWN = 60
 #: The type of the fields that hold arrays.
 HEATMAP = NDArray[np.float32]
 
@@ -57,7 +56,8 @@ def format_as_dict(
     Raises
     ------
     TypeError
-        If it is no Explanation, or a field holds what has no place in JSON.
+        If it is no Explanation, or a field holds what has no place in JSON. Of subclasses, with
+        fields of their own, nothing would be known that reads them.
     ValueError
         If a score, a probability or a map holds NaN or infinity, if a text holds half of a
         surrogate pair, or if there is no such form of heatmaps.
@@ -120,16 +120,16 @@ def from_dict(given: Mapping[str, Any]) -> Explanation:
         )
     if given.get("format") != FORMAT:
         raise ValueError(
-            f"this is no explanation: its 'format' is {given.get('format')!r}, not {FORMAT!r}; "
-            "give what format_as_dict returned"
+            f"this is no explanation: its 'format' is {shown(given.get('format'))}, not "
+            f"{FORMAT!r}; give what format_as_dict returned"
         )
     schema = given.get("schema")
     if type(schema) is not int or schema < 1:
-        raise ValueError(f"its 'schema' is {schema!r}; it must be a version, such as {SCHEMA}")
+        raise ValueError(f"its 'schema' is {shown(schema)}; it must be a version, such as {SCHEMA}")
     if schema > SCHEMA:
         raise ValueError(
-            f"its 'schema' is {schema}, and this version of explainkit reads those up to {SCHEMA}; "
-            "install the explainkit that wrote it, or a newer one"
+            f"its 'schema' is {shown(schema)}, and this version of explainkit reads those up to "
+            f"{SCHEMA}; install the explainkit that wrote it, or a newer one"
         )
     fields = {key: value for key, value in given.items() if key not in ("format", "schema")}
     try:
@@ -151,7 +151,7 @@ def _in_words(error: BaseException, _type: Any) -> str:
     if isinstance(error, cattrs.ForbiddenExtraKeysError):
         known = [field.alias for field in attrs.fields(error.cl)]
         unknown = sorted(map(str, error.extra_fields))
-        return f"has the unknown key {unknown[0]!r}{did_you_mean(unknown[0], known)}"
+        return f"has the unknown key {shown(unknown[0])}{did_you_mean(unknown[0], known)}"
     if isinstance(error, KeyError):
         return "is missing"
     return str(error)
@@ -208,12 +208,12 @@ def _reader(converter: cattrs.Converter, record: type) -> Callable[[Any, Any], A
 
     def read(given: Any, _type: Any) -> Any:
         if not isinstance(given, Mapping):
-            raise TypeError(f"is {_shown(given)}; it must be a dict")
+            raise TypeError(f"is {shown(given)}; it must be a dict")
         for field in attrs.fields(record):
             # A text or a dict would be taken for a list of what is in it.
             value = given.get(field.alias, ())
             if get_origin(field.type) is tuple and not isinstance(value, list | tuple):
-                raise TypeError(f"has {_shown(value)} as its {field.alias!r}; it must be a list")
+                raise TypeError(f"has {shown(value)} as its {field.alias!r}; it must be a list")
         return fields(dict(given), record)
 
     return read
@@ -221,6 +221,11 @@ def _reader(converter: cattrs.Converter, record: type) -> Callable[[Any, Any], A
 
 def _writer(converter: cattrs.Converter, record: type) -> Callable[[Any], dict[str, Any]]:
     def write(one: Any) -> dict[str, Any]:
+        if type(one) is not record:
+            raise TypeError(
+                f"a {type(one).__name__} cannot be stored without loss; give a plain "
+                f"{record.__name__}, with nothing added"
+            )
         written = {}
         for field in attrs.fields(record):
             # By its public name: a picture is made when somebody looks.
@@ -244,12 +249,12 @@ def _place(record: Any, field: str) -> str:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"is {_shown(value)}; it must be a text")
+        raise TypeError(f"is {shown(value)}; it must be a text")
     try:
         value.encode()
     except UnicodeEncodeError:
         raise ValueError(
-            f"is {_shown(value)}: half of a surrogate pair is no text; "
+            f"is {shown(value)}: half of a surrogate pair is no text; "
             "give text.encode(errors='replace').decode()"
         ) from None
     return str(value)
@@ -257,7 +262,7 @@ def _text(value: Any) -> str:
 
 def _finite(value: Any) -> float:
     if not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool):
-        raise TypeError(f"is {_shown(value)}; it must be a number")
+        raise TypeError(f"is {shown(value)}; it must be a number")
     try:
         number = float(value)
     except OverflowError:
@@ -269,13 +274,15 @@ def _finite(value: Any) -> float:
 
 def _yes_or_no(value: Any) -> bool:
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"is {_shown(value)}; it must be true or false")
+        raise TypeError(f"is {shown(value)}; it must be true or false")
     return bool(value)
 
 
 def _whole(value: Any) -> int:
     if not isinstance(value, int | np.integer) or isinstance(value, bool):
-        raise TypeError(f"is {_shown(value)}; it must be a whole number")
+        raise TypeError(f"is {shown(value)}; it must be a whole number")
+    if not -(2**63) <= value < 2**63:
+        raise ValueError(f"is {shown(value)}; it must be a whole number of at most 64 bits")
     return int(value)
 
 
@@ -288,13 +295,8 @@ def _target_name(value: Any) -> Any:
         return _whole(value)
     except TypeError:
         raise TypeError(
-            f"is {_shown(value)}; it must be a unit, an output and its unit, or a name"
+            f"is {shown(value)}; it must be a unit, an output and its unit, or a name"
         ) from None
-
-
-def _shown(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
 
 
 def _or_none(check: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -1,7 +1,7 @@
 """What a caller gives for each document beside its explanation, taken one at a time."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set, Sized
 from typing import Any
 
 import attrs
@@ -45,6 +45,11 @@ class Beside:
         if isinstance(given, str | bytes | os.PathLike) or not isinstance(given, Iterable):
             raise TypeError(
                 f"{what} is {given!r}, of type {type(given).__name__}; give one for each document"
+            )
+        if isinstance(given, Mapping | Set):
+            raise TypeError(
+                f"{what} is a {type(given).__name__}, and which entry is of which document nobody "
+                "knows; give a list in the order of the documents"
             )
         beside = cls(what, many, iter(given), read)
         if isinstance(given, Sequence):

@@ -1,24 +1,25 @@
 """Explanations in files that are whole or not there: JSON, pages and pictures."""
 
 import binascii
-import io
 import json
+from collections import Counter
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from explainkit.explanation import Explanation
 from explainkit.formatters.as_dict import format_as_dict, from_dict
 from explainkit.formatters.image import format_as_png
+from explainkit.formatters.lines import shown
 from explainkit.whole_files import whole_file
 
 #: The record's chunk in a PNG: of no standard, not needed to see the picture, and not to be
 #: copied by who edits it, for the record would speak of another picture.
 CHUNK = b"exKT"
 #: A PNG begins with its signature and the chunk of its header, which are so many bytes.
-_HEAD = 8 + 25
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_HEAD = len(_SIGNATURE) + 25
 #: What marks the record in a page.
 MARK = "data-explainkit-record"
 
@@ -70,15 +71,29 @@ def write_png(expl: Explanation, path: Path) -> None:
 
 def read_png(path: Path) -> Explanation:
     """Read the record from a picture that `write_png` wrote."""
-    data = path.read_bytes()
     try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
-            chunks = getattr(picture, "private_chunks", [])
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        found = [content for kind, content in _chunks(path.read_bytes()) if kind == CHUNK]
+    except ValueError as error:
         raise ValueError(f"{path} is no PNG that can be read: {error}") from error
-    found = [chunk[1] for chunk in chunks if chunk[0] == CHUNK]
     _check_one(path, found)
     return _record_of(path, found[0])
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Go through the chunks of a PNG. What is drawn, of whatever size, is not unpacked."""
+    if not data.startswith(_SIGNATURE):
+        raise ValueError("it does not begin as a PNG does")
+    kind, place = b"", len(_SIGNATURE)
+    while kind != b"IEND":
+        start = place + 8
+        end = start + int.from_bytes(data[place : place + 4], "big")
+        place = end + 4
+        if place > len(data):
+            raise ValueError("it is cut off")
+        kind, content = data[start - 4 : start], data[start:end]
+        if binascii.crc32(kind + content) != int.from_bytes(data[end:place], "big"):
+            raise ValueError("it is damaged: a sum of its bytes is wrong")
+        yield kind, content
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -127,8 +142,16 @@ def _check_one(path: Path, found: list[Any]) -> None:
 
 def _record_of(path: Path, data: str | bytes) -> Explanation:
     try:
-        return from_dict(json.loads(data))
+        return from_dict(json.loads(data, object_pairs_hook=_without_twins))
     except RecursionError:
         raise ValueError(f"{path}: its record is nested too deeply") from None
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        [(twin, count)] = Counter(key for key, _ in pairs).most_common(1)
+        raise ValueError(f"the key {shown(twin)} is there {count} times in one place")
+    return found

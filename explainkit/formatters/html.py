@@ -89,6 +89,11 @@ def format_as_html(
     >>> format_as_html(expl, page=True).splitlines()[0]
     '<!doctype html>'
     """
+    if not isinstance(page, bool | np.bool_):
+        raise TypeError(
+            f"page is {page!r}, of type {type(page).__name__}; give True for a whole document, "
+            "False for an element to stand in one"
+        )
     expls = viewer.as_explanations(expl)
     drawing = as_drawing(resampling_filter, colormap, alpha_limit, target, saturated, boxes)
     told = viewer.payload_of(expls, drawing)

@@ -1,8 +1,11 @@
 """Texts from anywhere in lines of a terminal: printable, and as wide as there is room."""
 
 import unicodedata
+from typing import Any
 
 ELLIPSIS = "…"
+#: So many columns of a value are shown in a message.
+_SHOWN = 60
 
 
 def one_line(text: str) -> str:
@@ -25,6 +28,46 @@ def width_of(line: str) -> int:
     (4, 2, 2)
     """
     return sum(map(_columns, line))
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Break a text into lines of so many columns, between words where that can be.
+
+    Examples
+    --------
+    >>> wrapped("what the cat saw: 猫猫猫猫", 7)
+    ['what', 'the cat', 'saw:', '猫猫猫', '猫']
+    """
+    lines: list[str] = []
+    for word in text.split():
+        if lines and width_of(f"{lines[-1]} {word}") <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines += _pieces(word, width)
+    return lines
+
+
+def _pieces(word: str, width: int) -> list[str]:
+    pieces, left = [""], width
+    for letter in word:
+        columns = _columns(letter)
+        if columns > left:
+            pieces.append("")
+            left = width
+        pieces[-1] += letter
+        left -= columns
+    return pieces
+
+
+def shown(value: Any) -> str:
+    """Show a value as Python does, but of a long one the beginning only.
+
+    Examples
+    --------
+    >>> shown("cat"), len(shown("cat" * 1000))
+    ("'cat'", 60)
+    """
+    return shortened(repr(value), _SHOWN)
 
 
 def shortened(line: str, width: int) -> str:

@@ -18,12 +18,19 @@ _QUALITY = 90
 def fitting(size: tuple[int, int], largest: int) -> tuple[int, int]:
     """Shrink a size to at most so many pixels a side; a small one stays.
 
+    Raises
+    ------
+    ValueError
+        If there is no pixel.
+
     Examples
     --------
     >>> fitting((3000, 2000), largest=300), fitting((30, 20), largest=300)
     ((300, 200), (30, 20))
     """
     width, height = size
+    if not width * height:
+        raise ValueError(f"a picture of {width} x {height} pixels has none that could be shown")
     scale = min(1, largest / max(size))
     return max(1, round(width * scale)), max(1, round(height * scale))
 

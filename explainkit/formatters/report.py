@@ -41,8 +41,8 @@ def report(
     """Write a page about many documents: a gallery to sort, to filter and to look at closer.
 
     The page is one file that needs no network. It shows the overlay of each document's
-    first target, small; choosing one opens it with all its targets. What failed is in it,
-    too. Explanations are taken one at a time, and none is kept.
+    first target, small; choosing one opens it with all its targets. What failed, or cannot be
+    drawn, is in it, too, with its error. Explanations are taken one at a time, and none is kept.
 
     Parameters
     ----------
@@ -101,6 +101,8 @@ def report(
     file = _as_page(path)
     if not isinstance(boxes, bool):
         raise TypeError(f"boxes is {boxes!r}; give True for those of the heatmaps, or False")
+    if not isinstance(title, str):
+        raise TypeError(f"title is {title!r}, of type {type(title).__name__}; give a str")
     drawing: dict[str, Any] = {
         "resampling_filter": resampling_filter,
         "colormap": colormap,

@@ -90,7 +90,8 @@ def item_of(
     return Item(
         place,
         name,
-        None if first is None else caption_of(first)[0],
+        # In attributes, by which is filtered, pages have no NUL.
+        None if first is None else caption_of(first)[0].replace("\0", "\ufffd"),
         None if first is None else first.score,
         None if first is None else first.proba,
         expl.error,

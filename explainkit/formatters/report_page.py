@@ -1,21 +1,29 @@
 """The page of a report, which grows by one document at a time."""
 
+import base64
+import math
 import shutil
+import zlib
 from collections.abc import Iterable
 from typing import IO, Any
 
 import attrs
+from PIL import Image
 
 from explainkit.explanation import Explanation
 from explainkit.formatters import viewer
-from explainkit.formatters.agreement import Truth, agreement_of
+from explainkit.formatters.agreement import Agreement, Truth, agreement_of
 from explainkit.formatters.page_parts import content_security_policy, page_file, parts_of
-from explainkit.formatters.page_pictures import data_uri, reduced
-from explainkit.formatters.report_items import Totals, item_of
+from explainkit.formatters.page_pictures import data_uri, fitting, reduced
+from explainkit.formatters.report_items import Item, Totals, item_of
 from explainkit.localization.box import Box
 
 #: The longer side of the small pictures, and of those that are looked at closer, in pixels.
 SMALL, CLOSER = 160, 320
+#: The longer side of the maps that are looked at closer, in cells: of methods whose maps are as
+#: fine as the picture, they would be most of the page.
+MAPS = 112
+_UNDRAWABLE = (OSError, TypeError, ValueError)
 
 
 @attrs.define
@@ -39,7 +47,7 @@ class ReportPage:
     _parts: Any = attrs.field(factory=lambda: parts_of("report.html.jinja"), init=False)
 
     def add(self, expl: Explanation, name: str, truth: Truth) -> None:
-        """Add one document.
+        """Add one document; one that cannot be drawn is shown as failed.
 
         Raises
         ------
@@ -48,17 +56,19 @@ class ReportPage:
         """
         place = self.totals.count
         try:
-            agreement = agreement_of(expl, truth)
+            item, closer = self._drawn(place, expl, name, truth)
+        except _UNDRAWABLE as error:
+            # Hours may have gone into the others.
+            reason = f"{type(error).__name__}: {error}"
+            expl = Explanation(expl.estimator, expl.method, error=reason)
+            item, closer = self._drawn(place, expl, name, truth)
+        try:
+            item = attrs.evolve(item, agreement=agreement_of(expl, truth))
         except ValueError as error:
             raise ValueError(f"truth[{place}]: {error}") from error
-        # From here on it is all about small pictures: what is drawn costs by its pixels.
-        small = _with_small_picture(expl)
-        item = item_of(place, small, name, truth, agreement, largest=SMALL, **self.drawing)
         self.items.write(self._parts.item(item))
-        if item.label is not None:
-            self.details.write(
-                self._parts.details(place, self._closer(small, _scaled(truth.boxes, expl, small)))
-            )
+        if closer is not None:
+            self.details.write(self._parts.details(place, closer))
         self.totals.add(item, expl)
 
     def write(self, page: IO[str], title: str) -> None:
@@ -79,9 +89,21 @@ class ReportPage:
         _append(page, self.details)
         page.write(self._parts.end())
 
+    def _drawn(
+        self, place: int, expl: Explanation, name: str, truth: Truth
+    ) -> tuple[Item, dict[str, Any] | None]:
+        # It is all about small pictures: what is drawn costs by its pixels.
+        small = _with_small_picture(expl)
+        item = item_of(place, small, name, truth, Agreement(), largest=SMALL, **self.drawing)
+        if item.label is None:
+            return item, None
+        return item, self._closer(small, _scaled(truth.boxes, expl, small))
+
     def _closer(self, expl: Explanation, true_boxes: list[list[int]]) -> dict[str, Any]:
         told = viewer.payload([expl], largest=CLOSER, **self.drawing)
         told["given"] = true_boxes
+        for target in told["views"][0]["targets"]:
+            _make_coarser(target)
         if expl.image is not None:
             # The viewer's own pictures are nearer to lossless, and several times as large.
             told["picture"]["src"] = data_uri(expl.image, "WEBP", quality=80)
@@ -100,9 +122,26 @@ def _scaled(boxes: Iterable[Box], expl: Explanation, small: Explanation) -> list
     across = small.image.width / expl.image.width
     down = small.image.height / expl.image.height
     return [
-        [round(left * across), round(top * down), round(right * across), round(bottom * down)]
+        # Outwards: what is seldom found is often small.
+        [
+            math.floor(left * across),
+            math.floor(top * down),
+            math.ceil(right * across),
+            math.ceil(bottom * down),
+        ]
         for left, top, right, bottom in boxes
     ]
+
+
+def _make_coarser(target: dict[str, Any]) -> None:
+    """Average the cells of a map that has more than there is room for."""
+    if target["heat"] is None or max(target["cells"]) <= MAPS:
+        return
+    levels = zlib.decompress(base64.b64decode(target["heat"]))
+    heat = Image.frombytes("L", tuple(target["cells"]), levels)
+    heat = heat.resize(fitting(heat.size, MAPS), Image.Resampling.BOX)
+    target["cells"] = list(heat.size)
+    target["heat"] = base64.b64encode(zlib.compress(heat.tobytes(), 9)).decode("ascii")
 
 
 def _append(page: IO[str], part: IO[str]) -> None:

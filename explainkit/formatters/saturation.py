@@ -38,5 +38,7 @@ def saturate(heatmap: NDArray[Any], share: float) -> NDArray[Any]:
     >>> saturate(np.array([0.0, 0.1, 0.2, 0.3, 1.0]), 0.25)
     array([0.        , 0.33333333, 0.66666667, 1.        , 1.        ])
     """
+    if heatmap.dtype.kind == "b":  # of truths there are no quantiles
+        heatmap = heatmap.astype(np.float32)
     level = np.quantile(heatmap, 1 - share) if share > 0 and heatmap.size else 1.0
     return np.minimum(heatmap / level, 1) if 0 < level < 1 else heatmap

@@ -8,13 +8,15 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from explainkit.formatters.lines import shown
+
 #: What has the same bytes everywhere, but for their order.
 DTYPES = (
     *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
     *("float16", "float32", "float64"),
 )
-#: No version of numpy has more axes.
-_MOST_AXES = 32
+#: No version of numpy has more axes; some have less.
+_MOST_AXES = 64
 
 
 @attrs.frozen
@@ -73,22 +75,27 @@ class StoredArray:
             If what is stored does not fit together.
         """
         if self.dtype not in DTYPES:
-            raise ValueError(f"has dtype {self.dtype!r}; it may be: {', '.join(DTYPES)}")
+            raise ValueError(f"has dtype {shown(self.dtype)}; it may be: {', '.join(DTYPES)}")
         if len(self.shape) > _MOST_AXES or min(self.shape, default=0) < 0:
-            raise ValueError(f"has shape {list(self.shape)}, which no array can have")
+            raise ValueError(f"has shape {shown(list(self.shape))}, which no array can have")
         if (self.base64 is None) == (self.numbers is None):
             raise ValueError("must have one of the keys 'base64' and 'numbers'")
         dtype = np.dtype(self.dtype)
         flat = self._from_base64(dtype) if self.base64 is not None else self._from_numbers(dtype)
         _check_finite(flat)
-        return flat.reshape(self.shape)
+        try:
+            return flat.reshape(self.shape)
+        except ValueError as error:
+            raise ValueError(
+                f"has shape {shown(list(self.shape))}: too many axes for this version of numpy"
+            ) from error
 
     def _from_base64(self, dtype: np.dtype[Any]) -> NDArray[Any]:
         data = decoded(self.base64 or "", "base64")
         expected = math.prod(self.shape) * dtype.itemsize
         if len(data) != expected:
             raise ValueError(
-                f"has {len(data)} bytes in base64; {self.dtype} of shape {list(self.shape)} "
+                f"has {len(data)} bytes in base64; {self.dtype} of shape {shown(list(self.shape))} "
                 f"takes {expected}"
             )
         if dtype == np.bool_ and data.translate(None, b"\0\1"):
@@ -100,7 +107,9 @@ class StoredArray:
         allowed = {"b": (bool,), "f": (int, float)}.get(dtype.kind, (int,))
         for leaf in leaves:
             if type(leaf) not in allowed:
-                raise ValueError(f"has {leaf!r} among its numbers; they are said to be {dtype}")
+                raise ValueError(
+                    f"has {shown(leaf)} among its numbers; they are said to be {dtype}"
+                )
         if dtype.kind in "iu":
             _check_range(leaves, dtype)
         try:
@@ -128,13 +137,15 @@ def _check_range(leaves: list[int], dtype: np.dtype[Any]) -> None:
     info = np.iinfo(dtype)
     for leaf in leaves:
         if not info.min <= leaf <= info.max:
-            raise ValueError(f"has the number {leaf}, which {dtype} cannot hold")
+            raise ValueError(f"has the number {shown(leaf)}, which {dtype} cannot hold")
 
 
 def _leaves(numbers: Any, shape: tuple[int, ...]) -> list[Any]:
     level = [numbers]
     for length in shape:
         if not all(isinstance(one, list) and len(one) == length for one in level):
-            raise ValueError(f"has numbers that are not nested as its shape {list(shape)} says")
+            raise ValueError(
+                f"has numbers that are not nested as its shape {shown(list(shape))} says"
+            )
         level = [inner for one in level for inner in one]
     return level

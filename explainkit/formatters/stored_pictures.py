@@ -3,21 +3,27 @@
 import io
 import zlib
 from base64 import b64encode
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import numpy as np
 from PIL import Image, ImageMode
 
+from explainkit.formatters.lines import shown
 from explainkit.formatters.stored_arrays import decoded
 
 #: The modes whose pixels PNG keeps, and Pillow opens again in the same mode.
 _PNG_MODES = ("1", "L", "LA", "RGB", "RGBA")
+#: Those of them whose transparency PNG keeps, a grey or a colour.
+_PNG_CLEAR_MODES = ("L", "RGB")
 #: The others, whose bytes are kept.
 _RAW_MODES = (
     *("P", "PA", "CMYK", "YCbCr", "LAB", "HSV", "I", "F", "RGBX", "RGBa", "La"),
     *("I;16", "I;16L", "I;16B", "I;16N"),
 )
+#: The modes that have a palette, and the bytes of a colour in it.
+_PALETTE_MODES = ("P", "PA")
+_PALETTE_COLOURS = {"RGB": 3, "RGBA": 4}
 #: No byte of deflated data holds more bytes than this.
 _DEFLATED_AT_MOST = 1032
 
@@ -38,8 +44,11 @@ class StoredPicture:
         The pixels' bytes as Pillow gives them, deflated, in base64. One of the two is None.
     palette_mode, palette : str or None
         The mode of the palette's colours, and their bytes in base64.
-    transparency : int, list of int, or None
-        Of a picture with a palette: the colour that is transparent, or the opacity of each.
+    transparency : int, list of int, str, or None
+        Where there is no PNG that says so: the index or the grey that is transparent; the colour
+        that is; or the opacity of each colour of the palette, a byte each, in base64.
+    icc_profile : str or None
+        The profile of the colours, in base64, where there is no PNG that has it.
     """
 
     mode: str
@@ -49,6 +58,7 @@ class StoredPicture:
     palette_mode: str | None = None
     palette: str | None = None
     transparency: Any = None
+    icc_profile: str | None = None
 
     @classmethod
     def of(cls, picture: Image.Image) -> "StoredPicture":
@@ -60,7 +70,8 @@ class StoredPicture:
         Raises
         ------
         ValueError
-            If Pillow has pictures in such a mode, but no way to write them.
+            If Pillow has pictures in such a mode, but no way to write them; if it is said to be
+            transparent in a way that its mode has not.
 
         Examples
         --------
@@ -69,20 +80,29 @@ class StoredPicture:
         (None, 'CMYK')
         """
         picture.load()
-        if picture.mode in _PNG_MODES and all(picture.size):
-            return cls(picture.mode, picture.size, png=_in_text(_png(picture)))
         if picture.mode not in (*_PNG_MODES, *_RAW_MODES):
             raise ValueError(f"is a picture in mode {picture.mode}, which cannot be stored")
-        stored = cls(picture.mode, picture.size, zlib=_in_text(zlib.compress(picture.tobytes())))
-        if picture.palette is None:
+        stored = cls(
+            picture.mode,
+            picture.size,
+            transparency=_written_transparency(picture.mode, picture.info.get("transparency")),
+        )
+        if picture.mode in _PNG_MODES and all(picture.size):
+            kept = None if picture.mode in _PNG_CLEAR_MODES else stored.transparency
+            return attrs.evolve(stored, png=_in_text(_png(picture)), transparency=kept)
+        profile = picture.info.get("icc_profile")
+        stored = attrs.evolve(
+            stored,
+            zlib=_in_text(zlib.compress(picture.tobytes())),
+            icc_profile=_in_text(profile) if profile else None,
+        )
+        if picture.mode not in _PALETTE_MODES or picture.palette is None:
             return stored
-        colours = picture.palette.mode
-        transparency = picture.info.get("transparency")
+        colours = picture.palette.mode if picture.palette.mode in _PALETTE_COLOURS else "RGBA"
         return attrs.evolve(
             stored,
             palette_mode=colours,
             palette=_in_text(bytes(picture.getpalette(colours) or ())),
-            transparency=list(transparency) if isinstance(transparency, bytes) else transparency,
         )
 
     def restored(self) -> Image.Image:
@@ -94,11 +114,17 @@ class StoredPicture:
             If what is stored does not fit together, or Pillow would refuse the size.
         """
         if self.mode not in (*_PNG_MODES, *_RAW_MODES):
-            raise ValueError(f"has mode {self.mode!r}, in which no picture is stored")
+            raise ValueError(f"has mode {shown(self.mode)}, in which no picture is stored")
         if (self.png is None) == (self.zlib is None):
             raise ValueError("must have one of the keys 'png' and 'zlib'")
         self._check_size()
-        return self._from_bytes() if self.png is None else self._from_png(self.png)
+        picture = self._from_bytes() if self.png is None else self._from_png(self.png)
+        if self.transparency is not None:
+            given = _read_transparency(self.mode, self.transparency)
+            picture.info["transparency"] = given
+        if self.icc_profile is not None:
+            picture.info["icc_profile"] = decoded(self.icc_profile, "icc_profile")
+        return picture
 
     def _check_size(self) -> None:
         width, height = self.size
@@ -130,13 +156,24 @@ class StoredPicture:
         if (self.palette is None) != (self.palette_mode is None):
             raise ValueError("must have both of the keys 'palette' and 'palette_mode', or none")
         if self.palette is not None and self.palette_mode is not None:
-            try:
-                picture.putpalette(decoded(self.palette, "palette"), self.palette_mode)
-            except (ValueError, OSError, KeyError) as error:
-                raise ValueError(f"has a palette that Pillow refuses: {error}") from error
-        if self.transparency is not None:
-            picture.info["transparency"] = _transparency(self.transparency)
+            colours = self._colours(self.palette, self.palette_mode)
+            picture.putpalette(colours, self.palette_mode)
         return picture
+
+    def _colours(self, palette: str, mode: str) -> bytes:
+        if self.mode not in _PALETTE_MODES:
+            raise ValueError(f"has a palette, and no picture in mode {self.mode} has one")
+        if mode not in _PALETTE_COLOURS:
+            raise ValueError(
+                f"has the palette_mode {shown(mode)}; it may be: {', '.join(_PALETTE_COLOURS)}"
+            )
+        colours, each = decoded(palette, "palette"), _PALETTE_COLOURS[mode]
+        if len(colours) % each or len(colours) > 256 * each:
+            raise ValueError(
+                f"has a palette of {len(colours)} bytes; {mode} takes {each} for each of at most "
+                "256 colours"
+            )
+        return colours
 
     def _bytes(self) -> int:
         width, height = self.size
@@ -176,9 +213,41 @@ def _inflated(data: bytes, expected: int) -> bytes:
     return inflated
 
 
-def _transparency(given: Any) -> int | bytes:
-    if type(given) is int:
-        return given
-    if not isinstance(given, list) or not all(type(one) is int and 0 <= one < 256 for one in given):
-        raise ValueError(f"has transparency {given!r}; it may be an index, or a list of opacities")
-    return bytes(given)
+def _written_transparency(mode: str, given: Any) -> Any:
+    if given is None:
+        return None
+    _check_transparency(mode, given)
+    if isinstance(given, bytes):
+        return _in_text(given)
+    return list(given) if isinstance(given, tuple) else given
+
+
+def _read_transparency(mode: str, stored: Any) -> int | bytes | tuple[int, ...]:
+    given = stored
+    if isinstance(stored, str):
+        given = decoded(stored, "transparency")
+    elif isinstance(stored, list):
+        given = tuple(stored)
+    _check_transparency(mode, given)
+    return cast("int | bytes | tuple[int, ...]", given)
+
+
+def _check_transparency(mode: str, given: Any) -> None:
+    """Refuse what Pillow could not draw by, in a mode where it looks at it."""
+    indexed = mode in _PALETTE_MODES
+    single = len(ImageMode.getmode(mode).bands) == 1
+    if isinstance(given, bytes):
+        fits = len(given) <= 256 and (indexed or not (single or mode == "RGB"))
+    elif isinstance(given, tuple):
+        fits = len(given) == 3 and not (indexed or single) and all(map(_is_level, given))
+    else:
+        fits = _is_level(given) and mode != "RGB" and not (indexed and given > 255)
+    if not fits:
+        raise ValueError(
+            f"has transparency {shown(given)}, which no picture in mode {mode} can have; it may be "
+            "an index of a palette, the opacities of one, a grey or a colour"
+        )
+
+
+def _is_level(given: Any) -> bool:
+    return type(given) is int and 0 <= given < 2**16

@@ -1,14 +1,13 @@
 """Explanations as plain text: a table, and heatmaps in block characters."""
 
 import shutil
-import textwrap
 from typing import Any
 
 import numpy as np
 
 from explainkit.explanation import Explanation, TargetExplanation
 from explainkit.formatters.blocks import heat_to_draw, resized, room_for, shaded, sparkline
-from explainkit.formatters.lines import one_line, shortened, width_of
+from explainkit.formatters.lines import one_line, shortened, width_of, wrapped
 from explainkit.formatters.target_names import target_in_words
 
 #: So wide a terminal is taken to be that does not say.
@@ -73,7 +72,7 @@ def format_as_text(expl: Explanation, *, width: int | None = None, height: int =
         width = max(_NARROWEST, shutil.get_terminal_size((_WIDTH, 24)).columns)
     _check_whole("width", width, _NARROWEST)
     _check_whole("height", height, 0)
-    blocks = [[line for text in words_about(expl) for line in textwrap.wrap(text, width)]]
+    blocks = [[line for text in words_about(expl) for line in wrapped(text, width)]]
     if expl.targets:
         blocks.append(_table(expl, width))
     if height:

@@ -6,10 +6,12 @@ import attrs
 import numpy as np
 from PIL import Image
 
-from explainkit.explanation import Explanation
-from explainkit.formatters.colormaps import Colormap, colour_table
+from explainkit.explanation import Explanation, TargetExplanation
+from explainkit.formatters.boxes import boxes_of, draw_boxes
+from explainkit.formatters.drawing import Drawing, as_drawing
 from explainkit.formatters.image import format_as_image, heatmap_to_image
 from explainkit.formatters.page_pictures import data_uri, reduced
+from explainkit.formatters.saturation import saturate
 
 #: WebP, which every browser knows, takes half the bytes of JPEG, and keeps transparency.
 _FORMAT: dict[str, Any] = {"kind": "WEBP", "quality": 78, "method": 3}
@@ -63,7 +65,7 @@ def thumbnail_of(expl: Explanation, largest: int, **options: Any) -> Thumbnail |
     if expl.error or not expl.targets or expl.targets[0].heatmap.ndim != 2:
         return None
     if expl.image is None:
-        drawn = _heat_alone(expl, largest, options.get("colormap", "viridis"))
+        drawn = _heat_alone(expl.targets[0], largest, as_drawing(**options))
     else:
         # Made small first: what is drawn costs by its pixels.
         small = attrs.evolve(expl, image=reduced(expl.image, largest))
@@ -71,9 +73,9 @@ def thumbnail_of(expl: Explanation, largest: int, **options: Any) -> Thumbnail |
     return Thumbnail(data_uri(drawn, **_FORMAT), *drawn.size)
 
 
-def _heat_alone(expl: Explanation, largest: int, colormap: Colormap) -> Image.Image:
-    shades = heatmap_to_image(expl.targets[0].heatmap)
+def _heat_alone(target: TargetExplanation, largest: int, drawing: Drawing) -> Image.Image:
+    shades = heatmap_to_image(saturate(target.heatmap, drawing.share))
     times = max(1, largest // max(shades.size))
     shades = shades.resize((shades.width * times, shades.height * times), Image.Resampling.NEAREST)
-    table = colour_table(colormap, alpha_limit=1.0)[:, :3]
-    return reduced(Image.fromarray(table[np.asarray(shades)]), largest)
+    coloured = reduced(Image.fromarray(drawing.table[:, :3][np.asarray(shades)]), largest)
+    return draw_boxes(coloured, boxes_of(target, coloured.size, drawing.boxes))

@@ -298,6 +298,7 @@ def _as_target(
     said = {
         "name": caption_of(one)[0],
         "unit": unit_of(one),
+        "key": target_in_words(one.target),
         "score": in_digits(one.score),
         "proba": in_digits(one.proba),
     }

@@ -29,6 +29,12 @@ def browser():
         started.close()
 
 
+#: Each view in the page shows what it was given, or says why it cannot.
+_BUILT = """() => [...document.querySelectorAll("*")]
+  .filter((one) => one.localName.startsWith("explainkit-view-"))
+  .every((view) => view.shadowRoot?.querySelector("figure, [role=status]"))"""
+
+
 class Opener:
     """Opens pages from disk, and notes what a page must not do."""
 
@@ -36,8 +42,8 @@ class Opener:
         self.browser, self.folder = browser, folder
         self.contexts, self.complaints, self.requests = [], [], []
 
-    def __call__(self, html, *, width=1100, height=800, scheme="light", **context):
-        """Open a page: its HTML, or the path of its file."""
+    def __call__(self, html, *, width=1100, height=800, scheme="light", built=True, **context):
+        """Open a page: its HTML, or the path of its file. Wait until its views are built."""
         path = html
         if not isinstance(html, Path):
             path = self.folder / f"page-{len(self.contexts)}.html"
@@ -56,6 +62,8 @@ class Opener:
         page.on("dialog", self._dismiss)
         page.on("request", lambda request: self.requests.append(request.url))
         page.goto(path.as_uri())
+        if built and context.get("java_script_enabled", True):
+            page.wait_for_function(_BUILT)
         return page
 
     def _dismiss(self, dialog):

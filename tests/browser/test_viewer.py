@@ -4,6 +4,7 @@ import base64
 import io
 import re
 
+import attrs
 import numpy as np
 import pytest
 from PIL import Image
@@ -29,6 +30,7 @@ HOSTILE = (
 #: What is seen: the picture and what is drawn over it, pixel by pixel.
 SEEN = """async (frame) => {
   const painted = () => new Promise(requestAnimationFrame);
+  while (frame.ariaBusy === "true") await painted();
   await painted();
   await painted();
   const [picture, canvas] = [frame.querySelector("img"), frame.querySelector("canvas")];
@@ -170,6 +172,20 @@ def test_what_is_below_the_threshold_is_not_drawn(open_page, photo):
     assert alike(seen(page), drawn)
 
 
+def test_the_threshold_is_of_the_heat_that_is_read_when_it_is_saturated(open_page, photo):
+    expl = explain(photo, HEAT)  # cells from 0.5 on are drawn at full strength
+    page = open_page(format_as_html(expl, "nearest", saturated=0.4, page=True))
+    whole = expected(expl, resampling_filter="nearest", saturated=0.4)
+    heat = np.asarray(Image.fromarray(HEAT).resize(photo.size, Image.Resampling.NEAREST))
+    bar = "(bar) => [...bar.getContext('2d').getImageData(0, 0, 256, 1).data]"
+    for threshold, hot in ((0.2, heat > 0.2), (0.3, heat > 0.3), (0.95, heat >= 0.5)):
+        page.get_by_role("slider", name="Threshold").fill(str(threshold))
+        drawn = np.where(hot[..., None], whole, np.asarray(photo))
+        assert alike(seen(page), drawn), threshold
+        opaque = page.locator(".scale canvas").evaluate(bar)[3::4]
+        assert opaque.index(255) == min(np.ceil(threshold / 0.5 * 255), 255)
+
+
 def test_the_box_is_that_of_find_box_and_follows_the_target(open_page, photo):
     expl = explain(photo, HEAT, OTHER)
     page = open_page(format_as_html(expl, page=True))
@@ -178,6 +194,7 @@ def test_the_box_is_that_of_find_box_and_follows_the_target(open_page, photo):
     page.get_by_label("Box").check()
     for target in (0, 1):
         page.get_by_role("radio").nth(target).check()
+        page.locator(".frame[aria-busy=false]").wait_for()
         left, top, right, bottom = find_box(expl, target=target)
         sides = [float(box.get_attribute(side)) for side in ("x", "y", "width", "height")]
         assert sides == [left, top, right - left, bottom - top]
@@ -224,6 +241,85 @@ def test_methods_and_layers_are_chosen_where_there_are_several(open_page, photo)
     assert alike(seen(page), expected(views[1], target=1))
 
 
+def test_the_target_that_was_chosen_stays_though_others_have_its_label(open_page, photo):
+    views = [
+        explain(photo, HEAT, OTHER, HEAT.T, labels=["crane"] * 3),
+        explain(photo, OTHER, HEAT, HEAT.T, labels=["crane"] * 3, method="layercam"),
+    ]
+    page = open_page(format_as_html(views, page=True))
+    page.get_by_role("radio").nth(1).check()
+    page.get_by_role("combobox", name="Method").select_option("layercam")
+    assert page.get_by_role("radio").nth(1).is_checked()
+    assert alike(seen(page), expected(views[1], target=1))
+
+
+def test_so_does_one_of_two_functions_of_one_name(open_page, photo):
+    def of(method, *heats):
+        functions = [TargetExplanation("<lambda>", None, 1.0, None, heat, heat) for heat in heats]
+        return Explanation("model", method, targets=functions, image=photo)
+
+    views = [of("gradcam", HEAT, OTHER), of("layercam", OTHER, HEAT)]
+    page = open_page(format_as_html(views, page=True))
+    page.get_by_role("radio").nth(1).check()
+    page.get_by_role("combobox", name="Method").select_option("layercam")
+    assert page.get_by_role("radio").nth(1).is_checked()
+    assert alike(seen(page), expected(views[1], target=1))
+
+
+def test_the_view_is_named_after_the_model_that_is_shown(open_page, photo):
+    one = explain(photo, HEAT)
+    page = open_page(format_as_html([one, attrs.evolve(one, estimator="other")], page=True))
+    assert page.get_by_role("figure", name="Explanation of model", exact=True).is_visible()
+    page.get_by_role("combobox", name="Method").select_option("gradcam of other")
+    assert page.get_by_role("figure", name="Explanation of other", exact=True).is_visible()
+
+
+def test_a_click_on_a_row_chooses_once_and_selecting_a_number_nothing(open_page, photo):
+    page = open_page(format_as_html(explain(photo, HEAT, OTHER), page=True))
+    page.evaluate(
+        """([name]) => {
+          window.chosen = window.clicked = 0;
+          const { shadowRoot } = document.querySelector(name);
+          for (const radio of shadowRoot.querySelectorAll("input[type=radio]")) {
+            radio.addEventListener("click", () => { window.clicked += 1; });
+          }
+          const frame = shadowRoot.querySelector(".frame");
+          new MutationObserver((all) => { window.chosen += all.length; })
+            .observe(frame, { attributeFilter: ["role"] });
+        }""",
+        [element()],
+    )
+    page.get_by_text("two").last.click()
+    seen(page)
+    once = page.evaluate("[window.chosen, window.clicked]")
+    page.get_by_role("cell", name="12.3").click()
+    seen(page)
+    assert page.get_by_role("radio", name="one").is_checked()
+    assert once == [1, 1]
+    assert page.evaluate("[window.chosen, window.clicked]") == [2, 2]
+    number = page.get_by_role("cell", name="11.3").bounding_box()
+    middle = number["y"] + number["height"] / 2
+    page.mouse.move(number["x"] + number["width"] - 40, middle)
+    page.mouse.down()
+    page.mouse.move(number["x"] + number["width"] - 2, middle, steps=4)
+    page.mouse.up()
+    assert page.evaluate("getSelection().toString()").strip()
+    assert page.get_by_role("radio", name="one").is_checked()
+
+
+def test_heat_is_unpacked_when_it_is_chosen_and_what_is_damaged_says_so(open_page, photo):
+    told = payload([explain(photo, HEAT, OTHER)])
+    second = told["views"][0]["targets"][1]
+    second["heat"] = second["heat"][:-8]
+    page = open_page(document(f"<{element()}>a picture instead</{element()}>"), built=False)
+    page.add_script_tag(content=script())
+    page.locator(element()).evaluate("(view, told) => { view.data = told }", told)
+    assert alike(seen(page), expected(explain(photo, HEAT)))
+    page.get_by_role("radio").nth(1).check()
+    page.get_by_text("This view cannot be drawn here").wait_for()
+    assert page.get_by_text("a picture instead").is_visible()
+
+
 def test_one_method_at_one_layer_is_nothing_to_choose(open_page, photo):
     page = open_page(format_as_html(explain(photo, HEAT), page=True))
     assert page.locator("select").count() == 1  # of colours
@@ -263,6 +359,54 @@ def test_arrow_keys_read_the_cells_aloud(open_page, photo):
         page.keyboard.press(key)
         assert status.inner_text().startswith(said)
         assert page.locator("rect.cell.over").count() == 1
+
+
+def test_who_reads_by_keys_keeps_the_cell_when_the_pointer_passes(open_page, photo):
+    page = open_page(format_as_html(explain(photo, HEAT), page=True))
+    frame, readout = page.locator(".frame"), page.locator(".readout")
+    frame.focus()
+    page.keyboard.press("ArrowUp")
+    frame.hover(position={"x": 300, "y": 30})
+    assert readout.inner_text().startswith("Heat 0.00 in row 1, column 1")
+    page.mouse.move(0, 0)
+    assert readout.inner_text().startswith("Heat 0.00 in row 1, column 1")
+    frame.click(position={"x": 300, "y": 30})  # which says that the pointer is meant
+    assert readout.inner_text().startswith("Heat 0.25 in row 1, column 2")
+    frame.hover(position={"x": 30, "y": 30})
+    assert readout.inner_text().startswith("Heat 0.00 in row 1, column 1")
+
+
+def test_keys_that_read_do_not_scroll_and_others_are_the_browsers(open_page, photo):
+    page = open_page(format_as_html(explain(photo, HEAT), page=True))
+    page.evaluate(
+        """() => {
+          window.taken = [];
+          addEventListener("keydown", (event) => {
+            if (event.defaultPrevented) window.taken.push(event.key);
+          });
+        }"""
+    )
+    page.locator(".frame").focus()
+    for key in ("ArrowDown", "ArrowLeft", "Home", "End", "PageDown", "a", "Alt+ArrowLeft"):
+        page.keyboard.press(key)
+    assert page.evaluate("window.taken") == ["ArrowDown", "ArrowLeft", "Home", "End"]
+
+
+def test_blocky_cells_have_sharp_edges(open_page):
+    expl = explain(Image.new("RGB", (24, 18), "navy"), HEAT)
+    page = open_page(format_as_html(expl, "nearest", page=True))
+    seen(page)
+    shown = Image.open(io.BytesIO(page.locator(".frame").screenshot())).convert("RGB")
+    inside = shown.crop((8, 8, shown.width - 8, shown.height - 8))
+    assert len(inside.getcolors(10_000)) == HEAT.size
+
+
+def test_flat_pictures_are_high_enough_to_be_seen(open_page):
+    views = [explain(Image.new("RGB", size), HEAT) for size in ((2000, 1), (1, 2000))]
+    page = open_page(document(*map(format_as_html, views)))
+    flat, thin = (page.locator(".frame").nth(nth).bounding_box() for nth in (0, 1))
+    assert (flat["width"], flat["height"]) == (560, 28)
+    assert (thin["width"], thin["height"]) == (28, 560)
 
 
 def test_what_is_drawn_at_full_strength_is_said_to_be_at_least_that(open_page, photo):
@@ -404,6 +548,96 @@ def test_without_scripts_the_overlay_and_the_table_are_seen(open_page, photo):
         assert HOSTILE[0] in page.locator("table").inner_text()
 
 
+@pytest.mark.parametrize(
+    ("part", "other", "reason"),
+    [
+        ("<main>", "<main><script>delete DecompressionStream</script>", "is too old to unpack"),
+        ('"heat": "', '"heat": "AAAA', "its data are damaged"),
+        ('{"alpha":', '{"alpha"', "JSON"),
+    ],
+)
+def test_where_it_cannot_be_drawn_the_overlay_stays_and_it_says_why(
+    open_page, photo, part, other, reason
+):
+    whole = document(format_as_html(explain(photo, HEAT)))
+    assert part in whole
+    page = open_page(whole.replace(part, other))
+    said = page.get_by_text("This view cannot be drawn here: ")
+    assert reason in said.inner_text()
+    assert page.get_by_role("img", name="Heatmap of one").is_visible()
+    assert page.get_by_role("cell", name="12.3").is_visible()
+
+
+def test_the_overlay_is_seen_until_the_view_is(open_page, photo):
+    html = document(format_as_html(explain(photo, HEAT)))
+    slow = """<script>
+      const at_once = Response.prototype.arrayBuffer;
+      const opened = new Promise((open) => { window.open_gate = open; });
+      Response.prototype.arrayBuffer = async function () {
+        await opened;
+        return at_once.call(this);
+      };
+    </script>"""
+    page = open_page(html.replace("<main>", f"<main>{slow}"), built=False)
+    assert page.get_by_role("img", name="Heatmap of one").is_visible()
+    page.evaluate("window.open_gate()")
+    page.get_by_role("application", name="Heatmap of one").wait_for()
+    assert not page.locator(".explainkit-static").is_visible()
+
+
+def test_letters_of_the_page_around_are_read_in_either_direction(open_page, photo):
+    around = '<div dir="rtl" style="white-space: pre; text-transform: uppercase">'
+    page = open_page(document(around, format_as_html(explain(photo, HEAT)), "</div>"))
+    zero, bar = page.locator(".scale span").first, page.locator(".scale canvas")
+    assert zero.inner_text() == "0"
+    assert zero.bounding_box()["x"] < bar.bounding_box()["x"]
+    assert "ONE" not in page.locator("tbody").last.inner_text()
+    assert page.locator("figure").evaluate("(f) => getComputedStyle(f).whiteSpace") == "normal"
+
+
+def test_letters_that_are_grey_already_stay_legible(open_page, violations, photo):
+    grey = "<style>body { color: #555; background: #fff }</style>"
+    page = open_page(document(grey, format_as_html(explain(photo, HEAT, OTHER))))
+    assert violations(page) == []
+
+
+def test_a_finger_scrolls_the_page_over_the_picture(open_page, photo):
+    html = document(format_as_html(explain(photo, HEAT)), "<p style='height: 3000px'></p>")
+    page = open_page(html, width=390, has_touch=True)
+    box = page.locator(".frame").bounding_box()
+    finger = page.context.new_cdp_session(page)
+
+    def touch(kind, *places):
+        points = [{"x": box["x"] + 100, "y": box["y"] + y} for y in places]
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", 200)
+    for y in range(190, 40, -15):
+        touch("touchMove", y)
+    touch("touchEnd")
+    page.wait_for_function("scrollY > 50")
+
+
+def test_it_follows_the_theme_of_whatever_it_stands_in(open_page, photo):
+    theme = "<style>.night { background: #111; color: #eee }</style><div id='around'>"
+    page = open_page(document(theme, format_as_html(explain(photo, HEAT)), "</div>"))
+    page.evaluate("document.getElementById('around').className = 'night'")
+    page.locator(f"{element()}[data-scheme=dark]").wait_for()
+    # Who has left the page looks no more.
+    left = page.evaluate_handle(
+        """async (name) => {
+          const view = document.querySelector(name);
+          view.remove();
+          document.getElementById("around").className = "";
+          document.body.className = "other";
+          await new Promise(requestAnimationFrame);
+          return view;
+        }""",
+        element(),
+    )
+    assert left.evaluate("(view) => view.dataset.scheme") == "dark"
+
+
 def test_it_follows_the_theme_of_a_notebook(open_page, photo):
     page = open_page(document(format_as_html(explain(photo, HEAT))))
     view = page.locator(element())
@@ -478,6 +712,36 @@ def test_scripts_give_it_data_by_its_property(open_page, photo, first):
     view.evaluate("(view, data) => { view.data = data }", payload([other]))
     page.get_by_role("application", name="3 cells").wait_for()
     assert alike(seen(page), expected(other))
+
+
+def test_newer_data_are_not_replaced_by_older_that_take_longer(open_page, photo):
+    page = open_page(document())
+    page.add_script_tag(content=script())
+    kept = page.evaluate(
+        """async ([name, older, newer]) => {
+          const at_once = Response.prototype.arrayBuffer;
+          let open;
+          const opened = new Promise((done) => { open = done; });
+          Response.prototype.arrayBuffer = async function () {
+            Response.prototype.arrayBuffer = at_once;
+            await opened;
+            return at_once.call(this);
+          };
+          const view = document.createElement(name);
+          document.querySelector("main").append(view);
+          view.data = older;
+          view.data = newer;
+          const figure = () => view.shadowRoot.querySelector("figure");
+          while (!figure()) await new Promise(requestAnimationFrame);
+          const built = figure();
+          open();
+          for (let i = 0; i < 5; i++) await new Promise(requestAnimationFrame);
+          return figure() === built;
+        }""",
+        [element(), payload([explain(photo, HEAT)]), payload([explain(photo, OTHER)])],
+    )
+    assert kept
+    assert alike(seen(page), expected(explain(photo, OTHER)))
 
 
 # Labels and names are data

@@ -33,6 +33,33 @@ def test_several_targets_stand_side_by_side(run, photo, model_file, labels_file,
         assert picture.format == "JPEG"
 
 
+HOSTILE = "\x1b[2Jwiped\x9b31mred\u202eleft\x07 猫 \U000e0041end"
+
+
+def test_nothing_in_a_label_or_a_name_can_disturb_a_terminal(run, make_photo, model_file, tmp_path):
+    labels = tmp_path / "labels.txt"
+    labels.write_text(f"{HOSTILE}\ndog\nbird\n", "utf-8")
+    photo = make_photo(tmp_path / "\x1b[31mphoto\u202e.png")
+    explain = ("explain", photo, "--model", model_file, "--labels", labels, "--target", 0)
+    out = tmp_path / "\x9bout\u202e.png"
+    table = run(*explain, "-o", out).stdout
+    told = run(*explain, "--json").stdout
+    for shown in (table, told):
+        assert not [c for c in shown if not c.isprintable() and c != "\n"]
+        assert "猫" in shown  # what can be read stays
+    assert f"Wrote {tmp_path / 'out.png'}" in table.splitlines()
+    assert "wiped" in table
+    [record] = json.loads(told)
+    assert record["image"] == str(photo)
+    assert record["targets"][0]["label"] == HOSTILE
+
+
+def test_a_name_that_is_no_unicode_is_told_as_json(run, make_photo, model_file, tmp_path):
+    photo = make_photo(tmp_path / "photo.png").rename(tmp_path / "half\udcff.png")
+    [record] = explain_json(run, photo, "--model", model_file)
+    assert record["image"] == str(photo)
+
+
 def test_boxes_are_drawn_where_they_are_asked_for(run, photo, model_file, tmp_path):
     bare, boxed = tmp_path / "bare.png", tmp_path / "boxed.png"
     for out, options in ((bare, ()), (boxed, ("--boxes",))):

@@ -40,6 +40,18 @@ def arrays(draw, **asked):
     return draw(hnp.arrays(dtype, shape, elements=hnp.from_dtype(dtype, **numbers)))
 
 
+def transparencies(mode):
+    """What says which pixels are transparent, where Pillow has such a thing in the mode."""
+    colours, opacities = st.tuples(*[st.integers(0, 255)] * 3), st.binary(max_size=256)
+    if mode in ("P", "PA"):
+        return st.integers(0, 255) | opacities
+    if mode == "RGB":
+        return colours
+    greys = st.integers(0, 2**16 - 1)
+    # Pictures of several bands keep what those said that they were made of.
+    return greys if len(ImageMode.getmode(mode).bands) == 1 else greys | colours | opacities
+
+
 @st.composite
 def pictures(draw, modes=MODES):
     mode = draw(st.sampled_from(modes))
@@ -51,8 +63,8 @@ def pictures(draw, modes=MODES):
     if mode in ("P", "PA"):
         colours = draw(st.sampled_from(["RGB", "RGBA"]))
         picture.putpalette(draw(st.binary(min_size=12, max_size=12)), colours)
-    if mode in ("P", "L", "RGB") and draw(st.booleans()):
-        picture.info["transparency"] = (1, 2, 3) if mode == "RGB" else draw(st.integers(0, 2))
+    if draw(st.booleans()):
+        picture.info["transparency"] = draw(transparencies(mode))
     return picture
 
 

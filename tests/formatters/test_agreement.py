@@ -16,6 +16,16 @@ def made(heat, target=3, label="cat", size=(8, 6), **more):
     return Explanation("net", "gradcam", targets=[found, other], image=image, **more)
 
 
+class Tensor:
+    """What libraries other than numpy have for an array."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values, dtype)
+
+
 def spot(rows, columns, shape=(6, 8)):
     heat = np.zeros(shape, np.float32)
     heat[rows, columns] = 1
@@ -28,6 +38,12 @@ def spot(rows, columns, shape=(6, 8)):
         (None, Truth()),
         (3, Truth(target=3)),
         (np.int64(3), Truth(target=3)),
+        (np.array([3]), Truth(target=3)),
+        (np.array("cat"), Truth(target="cat")),
+        (Tensor(3), Truth(target=3)),
+        (Tensor([0, 1, 2, 3]), Truth(boxes=[(0, 1, 2, 3)])),
+        (Tensor([[True, False]]), Truth(mask=np.array([[True, False]]))),
+        (np.array([[True]]), Truth(mask=np.array([[True]]))),
         ("cat", Truth(target="cat")),
         (("kinds", 2), Truth(target=("kinds", 2))),
         ((0, 1, 2, 3), Truth(boxes=[(0, 1, 2, 3)])),
@@ -145,5 +161,9 @@ def test_what_failed_or_has_no_target_is_not_judged():
 def test_places_that_do_not_fit_the_picture_are_refused():
     with pytest.raises(ValueError, match=r"the mask has shape \(3, 3\), but the picture 6 rows of"):
         agreement_of(made(spot(1, 1)), as_truth(np.ones((3, 3), bool)))
+    with pytest.raises(
+        ValueError, match=r"the box \(8, 0, 9, 6\) lies outside the picture of 8 x 6"
+    ):
+        agreement_of(made(spot(1, 1)), as_truth([(0, 0, 1, 1), (8, 0, 9, 6)]))
     with pytest.raises(ValueError, match="this explanation has no picture"):
         agreement_of(made(spot(1, 1), size=None), as_truth((0, 0, 1, 1)))

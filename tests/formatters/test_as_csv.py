@@ -4,9 +4,9 @@ import io
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from explainkit import Explanation, TargetExplanation, format_as_csv
-from explainkit.formatters.as_csv import _is_like_a_formula
 from tests.formatters.records import HOSTILE, explanations
 
 HEAT = np.eye(3, dtype=np.float32)
@@ -22,6 +22,15 @@ def of(*targets, **fields):
 
 def read(text):
     return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def is_run(cell):
+    """Whether a spreadsheet would run a cell: what begins as a formula does, and is no number."""
+    try:
+        float(cell)
+    except ValueError:
+        return cell.strip().startswith(tuple("=+-@"))
+    return False
 
 
 def test_there_is_a_row_for_each_target_and_one_for_each_failure():
@@ -60,7 +69,7 @@ def test_no_explanations_are_headings_alone():
 @pytest.mark.parametrize(
     "text",
     [
-        *("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\tx", "\n=1", "  =1", "\u00a0=1", "\u200b=1"),
+        *("=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\nx", "  =1", "\u00a0=1", "\u200b=1", '"=1'),
         *("\ufeff=1", "\u202e=1", "＝1", "＋1", "－1", "＠x", "﹦1", "\u2212" + "1", "=", "-"),
     ],
 )
@@ -70,6 +79,40 @@ def test_what_a_spreadsheet_would_run_is_given_an_apostrophe(text):
     for column in ("estimator", "method", "layer", "output", "label", "error"):
         assert row[column] == f"'{text}"
     assert row["target"] == f"'{text}:1"
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("a;=1+1", "a;'=1+1"),
+        ("a\t=1+1", "a\t'=1+1"),
+        ("a\n=1\n@x", "a\n'=1\n'@x"),
+        ("a,-1|+1", "a,'-1|'+1"),
+        ('a; ""＝1', 'a;\' ""＝1'),
+        ("\t=1", "'\t'=1"),
+        ("=1;=1", "'=1;'=1"),
+    ],
+)
+def test_nor_does_a_part_of_a_text_become_a_formula(text, written):
+    [row] = read(format_as_csv(of(one(label=text))))
+    assert row["label"] == written
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(label=st.text("=+-@;,|\t\n\" 'a1", max_size=9))
+def test_no_formula_is_read_with_another_separator(separator, label):
+    text = format_as_csv([of(one(("boxes", 1), label)), Explanation(label, label, error=label)])
+    for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
+        assert not [cell for cell in row if is_run(cell)], text
+    # Nor by who cares for no quotes.
+    for line in text.splitlines():
+        assert not [cell for cell in line.split(separator) if is_run(cell.replace('"', ""))]
+
+
+def test_texts_are_quoted_numbers_and_what_is_missing_are_not():
+    [_, line] = format_as_csv(of(one(label='the "cat"', proba=None))).splitlines()
+    assert line == '0,"net","gradcam","out","3",,3,"the ""cat""",-1.5,,"3x3",'
 
 
 @pytest.mark.parametrize("text", ["a=1", "3-1", "", "'", "1", "猫", "mail@home", "  a", "\u0301"])
@@ -102,9 +145,7 @@ def test_any_explanation_is_a_table_that_csv_reads(expl):
     assert {row["doc"] for row in rows} == {"0", "1"}
     for row, target in zip(rows, expl.targets, strict=False):
         assert float(row["score"]) == target.score
-        assert not any(
-            _is_like_a_formula(row[name]) for name in ("estimator", "label", "output", "error")
-        )
+        assert not any(is_run(row[name]) for name in ("estimator", "label", "output", "error"))
 
 
 def test_what_is_no_explanation_is_refused_by_position():

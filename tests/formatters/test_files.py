@@ -70,6 +70,24 @@ def test_the_picture_is_that_of_the_formatter(expl, tmp_path):
             assert saved.convert("RGB").tobytes() == drawn.convert("RGB").tobytes()
 
 
+def test_what_was_saved_can_be_loaded_however_large_the_sheet_is(expl, tmp_path, monkeypatch):
+    path = tmp_path / "expl.png"
+    wide = attrs.evolve(expl, targets=expl.targets * 4, image=Image.new("RGB", (400, 300)))
+    wide.save(path)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 400 * 300)
+    with pytest.raises(Image.DecompressionBombError):
+        Image.open(path)  # the sheet is, but not the picture that is in the record
+    assert Explanation.load(path) == wide
+
+
+def test_a_record_that_was_changed_on_the_way_is_no_record(expl, tmp_path):
+    path = tmp_path / "expl.png"
+    expl.save(path)
+    path.write_bytes(path.read_bytes().replace(b'"gradcam"', b'"gradcat"'))
+    with pytest.raises(ValueError, match="it is damaged: a sum of its bytes is wrong"):
+        Explanation.load(path)
+
+
 def test_who_edits_the_picture_loses_the_record(expl, tmp_path):
     expl.save(tmp_path / "expl.png")
     with Image.open(tmp_path / "expl.png") as picture:
@@ -114,6 +132,15 @@ def test_what_has_no_picture_is_saved_but_as_a_picture(expl, tmp_path):
         with pytest.raises(ValueError, match="no picture to draw over|explanation failed: no file"):
             bare.save(tmp_path / "bare.png")
         assert not (tmp_path / "bare.png").exists()
+
+
+@pytest.mark.parametrize("size", [(0, 4), (4, 0), (0, 0)])
+def test_a_picture_without_pixels_is_saved_as_numbers_alone(expl, size, tmp_path):
+    empty = attrs.evolve(expl, image=Image.new("RGB", size))
+    empty.save(tmp_path / "empty.json")
+    assert Explanation.load(tmp_path / "empty.json") == empty
+    with pytest.raises(ValueError, match=f"a picture of {size[0]} x {size[1]} pixels has none"):
+        empty.save(tmp_path / "empty.html")
 
 
 def test_unknown_endings_are_refused_with_those_that_would_do(expl, tmp_path):
@@ -188,8 +215,11 @@ def test_a_folder_that_is_not_there_is_named(expl, tmp_path):
             b"<script data-explainkit-record>{}</script>" * 2,
             "a.html has 2 explanations in it; give a file of one",
         ),
-        ("a.png", b"not a picture", "a.png is no PNG that can be read: cannot identify"),
-        ("a.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a.png is no PNG that can be read"),
+        ("a.json", b'{"a": [{"b": 1, "b": 2}]}', "a.json: the key 'b' is there 2 times in one pl"),
+        ("a.png", b"not a picture", "a.png is no PNG that can be read: it does not begin as a P"),
+        ("a.png", b"\x89PNG\r\n\x1a\n", "a.png is no PNG that can be read: it is cut off"),
+        ("a.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a.png is no PNG .*: it is cut off"),
+        ("a.png", b"\x89PNG\r\n\x1a\n" + bytes(12), "a.png is no PNG .*: it is damaged: a sum"),
     ],
 )
 def test_files_without_a_record_are_refused_by_name(name, content, message, tmp_path):

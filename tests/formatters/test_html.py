@@ -163,6 +163,14 @@ def test_without_scripts_there_is_the_drawing_of_format_as_image(explain):
     assert beside.size == format_as_image(two, target=None).size
 
 
+def test_without_scripts_too_what_is_saturated_is(explain):
+    one = explain(Image.new("RGB", (240, 180), "gray"), HEAT)
+    drawn = overlay_of(format_as_html(one, saturated=0.4))
+    wanted = format_as_image(one, saturated=0.4)
+    assert np.abs(np.asarray(drawn).astype(int) - np.asarray(wanted)).mean() < 4
+    assert np.abs(np.asarray(drawn).astype(int) - np.asarray(format_as_image(one))).mean() > 8
+
+
 def test_boxes_that_are_given_shrink_with_the_picture(explain):
     expl = explain(Image.new("RGB", (2000, 1000)), 0 * HEAT)
     drawn = np.asarray(overlay_of(format_as_html(expl, boxes=[(500, 250, 1500, 750)])).convert("L"))
@@ -231,6 +239,12 @@ def test_records_show_themselves_with_it(explain, photo):
     expl = explain(photo, HEAT)
     assert expl._repr_mimebundle_(include={"text/html"}) == {"text/html": format_as_html(expl)}
     assert explainkit.format_as_html is format_as_html
+
+
+def test_a_page_is_asked_for_by_yes_or_no(explain, photo):
+    with pytest.raises(TypeError, match="page is 'no', of type str; give True for a whole"):
+        format_as_html(explain(photo, HEAT), page="no")
+    assert format_as_html(explain(photo, HEAT), page=np.True_).startswith("<!doctype")
 
 
 def test_who_gives_something_else_is_told_what_would_do(photo):

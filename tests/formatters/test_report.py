@@ -5,9 +5,11 @@ import json
 import re
 import tracemalloc
 import weakref
+import zlib
 from html.parser import HTMLParser
 from pathlib import Path
 
+import attrs
 import numpy as np
 import pytest
 from PIL import Image
@@ -15,6 +17,7 @@ from PIL import Image
 import explainkit
 from explainkit.explanation import Explanation, TargetExplanation
 from explainkit.formatters.agreement import Truth
+from explainkit.formatters.colormaps import colour_table
 from explainkit.formatters.report import report
 
 HOSTILE = (
@@ -151,6 +154,64 @@ def test_what_has_no_picture_shows_its_heatmap_or_says_so(write):
     assert "a signal or text" in json.dumps(page.data["details-1"])
 
 
+def picture_in(uri):
+    return Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1])))
+
+
+def test_heatmaps_alone_are_drawn_as_is_asked(write):
+    heat = np.full((8, 8), 0.1, np.float32)
+    heat[0, 0] = 1
+    expl = attrs.evolve(
+        made(image=None), targets=[TargetExplanation(3, "cat", 1.5, 0.8, heat, heat)]
+    )
+
+    def drawn(**options):
+        page = write([expl], colormap="magma", **options)
+        return np.asarray(picture_in(page.items[0]["img"]["src"]).convert("RGB"), int)
+
+    light, faint = colour_table("magma", 1.0)[[255, 26], :3].astype(int)
+    assert np.abs(drawn()[130, 130] - faint).max() < 12
+    assert np.abs(drawn(saturated=0.5)[130, 130] - light).max() < 12
+    assert np.abs(drawn(boxes=True) - drawn()).max() > 100
+
+
+def test_what_cannot_be_drawn_is_shown_as_failed_and_ends_nothing(write):
+    heat = np.full((2, 2), 7, np.float32)
+    broken = attrs.evolve(made(), targets=[TargetExplanation(3, "cat", 1.5, 0.8, heat, heat)])
+    page = write([made(), broken, made(1)], truth=["cat", Truth("cat", (0, 0, 9, 9)), "dog"])
+    assert [one["data-outcomes"] for one in page.items] == [
+        *("explained right", "failed", "explained wrong")
+    ]
+    [said] = page.items[1]["texts"]["error"]
+    assert said.startswith("ValueError: the heatmap holds numbers from 7 to 7")
+    assert set(page.data) == {"details-0", "details-2"}
+
+
+def test_the_picture_that_is_looked_at_closer_is_the_one_that_was_explained(write):
+    photo = Image.new("RGB", (640, 480), "navy")
+    photo.paste("orange", (0, 0, 320, 240))
+    shown = picture_in(write([made(image=photo)]).data["details-0"]["picture"]["src"])
+    assert shown.size == (320, 240)
+    known = np.asarray(photo.resize((320, 240)), int)
+    assert np.abs(np.asarray(shown.convert("RGB"), int) - known).mean() < 3
+
+
+def test_maps_as_fine_as_the_picture_are_averaged_where_one_looks_closer(write):
+    expl = made(size=(224, 200), cells=(200, 224))
+    [target] = write([expl]).data["details-0"]["views"][0]["targets"]
+    assert target["cells"] == [112, 100]
+    shown = np.frombuffer(zlib.decompress(base64.b64decode(target["heat"])), np.uint8)
+    blocks = expl.targets[0].heatmap.reshape(100, 2, 112, 2).mean((1, 3)) * 255
+    assert np.abs(shown.reshape(100, 112) - blocks).max() < 1.6  # rounded twice
+
+
+def test_names_that_a_page_cannot_hold_can_be_filtered_by(write):
+    page = write([made(label="a\0b"), made(1, "c")])
+    options = [attrs["value"] for tag, attrs in page.tags if tag == "option"]
+    assert "a\ufffdb" in options
+    assert page.items[0]["texts"]["label"] == ["a\ufffdb"]
+
+
 def test_what_is_looked_at_closer_is_data_that_nothing_runs(write):
     page = write([made(0, "cat"), Explanation("net", "gradcam", error="no"), made(2, "dog")])
     assert set(page.data) == {"details-0", "details-2"}
@@ -164,6 +225,11 @@ def test_true_boxes_are_drawn_where_one_looks_closer(write):
     assert page.data["details-0"]["size"] == [320, 240]
     assert page.data["details-0"]["given"] == [[32, 24, 160, 120]]
     assert page.data["details-1"]["given"] == []
+
+
+def test_small_true_boxes_in_large_pictures_do_not_vanish(write):
+    page = write([made(size=(3200, 2400))], truth=[(102, 53, 106, 58)])
+    assert page.data["details-0"]["given"] == [[10, 5, 11, 6]]
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -353,6 +419,18 @@ BAD = {
         lambda path: report([made()], path, names="a"),
         TypeError, "names is 'a', of type str; give one for each document",
     ),
+    "names by document": (
+        lambda path: report([made()], path, names={"a.jpg": "cat"}),
+        TypeError, "names is a dict, and which entry is of which document nobody knows; give",
+    ),
+    "truths in no order": (
+        lambda path: report([made()], path, truth={"cat"}),
+        TypeError, "truth is a set, and which entry is of which document nobody knows; give a list",
+    ),
+    "no title": (
+        lambda path: report([made()], path, title=None),
+        TypeError, "title is None, of type NoneType; give a str",
+    ),
     "a number as a name": (
         lambda path: report([made()], path, names=[1]),
         TypeError, "names[0]: 1 is of type int; give a str or a path",
@@ -364,6 +442,10 @@ BAD = {
     "a truth of another kind": (
         lambda path: report([made(), made(label=None)], path, truth=["cat", "cat"]),
         ValueError, "truth[1]: the truth is the label 'cat', but the target 3 has no label",
+    ),
+    "a box elsewhere": (
+        lambda path: report([made()], path, truth=[(30, 0, 40, 9)]),
+        ValueError, "truth[0]: the box (30, 0, 40, 9) lies outside the picture of 30 x 20 pixels",
     ),
     "a colormap": (
         lambda path: report([made()], path, colormap="virids"),

@@ -111,8 +111,16 @@ def test_no_label_can_disturb_a_terminal_or_the_columns(label):
         before = line.partition("  1.500")[0] + "  1.500  " + proba
         assert line.startswith(before)
         assert cell_len(before) == proba_ends
-    drawn = [line for block in blocks(expl, width=60)[1:] for line in block]
-    assert max(map(cell_len, drawn)) <= 60
+    assert max(map(cell_len, text.splitlines())) <= 60
+
+
+def test_descriptions_are_broken_between_words_and_nothing_of_them_is_lost():
+    said = "猫 and 犬 " * 30 + "long" * 30 + " 猫犬" * 9 + "é\u0301" * 70
+    [[asked, *lines]] = blocks(of(description=said), width=40)
+    assert asked == "gradcam of net"
+    assert max(map(cell_len, lines)) in (39, 40)
+    assert "".join(lines).replace(" ", "") == said.replace(" ", "")
+    assert lines[0].endswith(" 犬")
 
 
 @settings(derandomize=True, deadline=None, max_examples=40)

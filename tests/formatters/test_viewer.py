@@ -82,6 +82,14 @@ def test_what_is_saturated_says_from_which_heat_on(explain, photo):
     assert zeros["level"] == 1
 
 
+def test_maps_of_truths_can_be_saturated(explain, photo):
+    truths = HEAT > 0.4
+    expl = explain(photo, truths)
+    [target] = payload([expl], saturated=0.4)["views"][0]["targets"]
+    assert (shades_of(target) == 255 * truths).all()
+    assert target["level"] == 1
+
+
 def test_small_pictures_lose_nothing(explain):
     original = smooth_picture(120, 90)
     kind, picture = picture_in(payload([explain(original, HEAT)])["picture"]["src"])
@@ -205,6 +213,13 @@ def test_units_of_several_outputs_are_named(photo):
     target = TargetExplanation(("boxes", 3), "car", 1.0, None, HEAT, HEAT)
     told = payload([Explanation("m", "gradcam", targets=[target], image=photo)])
     assert told["views"][0]["targets"][0]["unit"] == "boxes:3"
+
+
+def test_targets_of_one_label_have_keys_of_their_own(photo):
+    units = [134, 517, ("kinds", 3)]
+    targets = [TargetExplanation(unit, "crane", 1.0, None, HEAT, HEAT) for unit in units]
+    told = payload([Explanation("m", "gradcam", targets=targets, image=photo)])
+    assert [one["key"] for one in told["views"][0]["targets"]] == ["134", "517", "kinds:3"]
 
 
 def test_what_is_no_picture_says_why(explain):

@@ -9,14 +9,15 @@
   const fields = ["search", "label", "outcome", "least", "most", "sort", "order"];
 
   const number = (text) => {
-    const value = text === undefined || text.trim() === "" ? NaN : Number(text);
+    const value = text?.trim() ? Number(text.replace(/inf$/, "Infinity")) : NaN;
     return Number.isNaN(value) ? null : value;
   };
   const text = (item, selector) => find(selector, item)?.textContent ?? null;
-  // Failed comes first, then what is wrong, then what points elsewhere.
+  // Failed comes first, then what is wrong, then what points elsewhere; what nothing is known
+  // of has no rank.
   const rank = (outcomes) =>
     outcomes.includes("failed") ? -1
-      : 2 * outcomes.includes("right") + outcomes.includes("hit");
+      : outcomes.length > 1 ? 2 * outcomes.includes("right") + outcomes.includes("hit") : null;
 
   const items = Array.from(list.children, (item) => {
     const { score, proba, overlap, outcomes } = item.dataset;
@@ -41,6 +42,31 @@
   const dataOf = (one) =>
     document.getElementById(one.item.id.replace("item", "details"));
 
+  // What is set for one picture (opacity, colormap, …) goes for the next: each control of the
+  // new view is set as the one of the same name was.
+  const settings = (view) => new Map(Array.from(
+    view.shadowRoot.querySelectorAll(".controls label"),
+    (label) => [find("input, select", label), find("span", label)?.textContent ?? label.textContent]
+  ).filter(([control]) => control).map(([control, name]) => [name, control]));
+  let set = new Map();
+  function keepLook(before, view) {
+    const last = before ? settings(before) : new Map();
+    if (last.size || !before) set = last;  // a view that was passed by was never built
+    const built = new MutationObserver(() => {
+      const controls = settings(view);
+      if (!controls.size) return;
+      built.disconnect();
+      for (const [name, control] of controls) {
+        const as = set.get(name), kind = control.type === "checkbox" ? "checked" : "value";
+        if (!as || as[kind] === control[kind]) continue;
+        control[kind] = as[kind];
+        control.dispatchEvent(new Event("input", { bubbles: true }));
+        control.dispatchEvent(new Event("change", { bubbles: true }));
+      }
+    });
+    built.observe(view.shadowRoot, { childList: true });
+  }
+
   function look(one) {
     const data = dataOf(one);
     if (!data) {  // it stands at the end of the page, which is still being read
@@ -54,6 +80,7 @@
     const truth = find(".truth", one.item);
     find(".truth", dialog).replaceChildren(...(truth ? truth.cloneNode(true).childNodes : []));
     const view = document.createElement(form.dataset.view);
+    keepLook(find(form.dataset.view, dialog), view);
     view.data = JSON.parse(data.textContent);
     find(".view", dialog).replaceChildren(view);
     find(".previous", dialog).disabled = !after(one, -1);
@@ -80,8 +107,16 @@
     event.preventDefault();
     leave();
   });
+  // Beside it, on the backdrop, and from the first: text is selected beyond the edge, too.
+  const beside = ({ target, clientX, clientY }) => {
+    const { left, top, right, bottom } = dialog.getBoundingClientRect();
+    return target === dialog
+      && (clientX < left || clientX > right || clientY < top || clientY > bottom);
+  };
+  let begunBeside = false;
+  dialog.addEventListener("pointerdown", (event) => { begunBeside = beside(event); });
   dialog.addEventListener("click", (event) => {
-    if (event.target === dialog) leave();  // beside it, on the backdrop
+    if (begunBeside && beside(event)) leave();
   });
   dialog.addEventListener("close", () => find(".view", dialog).replaceChildren());
   for (const one of items) {

@@ -9,6 +9,8 @@
 
   // The longer side of a picture, in CSS pixels, where there is room.
   const LONGEST = 560;
+  // A picture of one row of pixels is drawn as if it were this many times as wide as high.
+  const FLATTEST = 20;
   const HINT = "Point at the picture, or focus it and use the arrow keys, to read its values.";
 
   const sinc = (x) => (x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x));
@@ -25,9 +27,14 @@
   }
 
   async function inflated(base64) {
-    const stream = new Blob([bytes(base64)]).stream();
-    const whole = new Response(stream.pipeThrough(new DecompressionStream("deflate")));
-    return new Uint8Array(await whole.arrayBuffer());
+    try {
+      const stream = new Blob([bytes(base64)]).stream();
+      const whole = new Response(stream.pipeThrough(new DecompressionStream("deflate")));
+      return new Uint8Array(await whole.arrayBuffer());
+    } catch {
+      // Browsers' own words are of networks.
+      throw new Error("the browser is too old to unpack the heatmap, or its data are damaged");
+    }
   }
 
   // For each of `size` pixels, the first of `count` cells it is made of, and their weights.
@@ -101,6 +108,7 @@
     #view = null;
     #target = null;
     #cell = null;
+    #byKeys = false;
     #heats = new Map();
     #shades = null;
     #waiting = false;
@@ -111,6 +119,7 @@
     constructor() {
       super();
       this.attachShadow({ mode: "open" }).adoptedStyleSheets = [style];
+      this.#showWhatIsInside();
     }
 
     connectedCallback() {
@@ -140,28 +149,62 @@
     set data(payload) {
       this.#data = payload;
       if (payload) this.#open(payload);
-      else this.shadowRoot.replaceChildren();
+      else this.#showWhatIsInside();
+    }
+
+    // What is seen without scripts stays until there is something better.
+    #showWhatIsInside(...before) {
+      this.shadowRoot.replaceChildren(...before, make("slot"));
+    }
+
+    #fail(error) {
+      const said = `This view cannot be drawn here: ${error.message}`;
+      this.#showWhatIsInside(make("p", { className: "note", role: "status" }, said));
     }
 
     #read() {
       const source = this.querySelector(':scope > script[type="application/json"]');
-      if (source) this.data = JSON.parse(source.textContent);
-      return Boolean(source);
+      if (!source) return false;
+      try {
+        this.data = JSON.parse(source.textContent);
+      } catch (error) {
+        this.#fail(error);
+      }
+      return true;
     }
 
     async #open(payload) {
-      const targets = payload.views.flatMap((view) => view.targets).filter((one) => one.heat);
-      const heats = await Promise.all(targets.map((one) => inflated(one.heat)));
-      // Other data may have been given meanwhile.
-      if (payload !== this.#data) return;
-      this.#heats = new Map(targets.map((one, i) => [one, heats[i]]));
-      this.#target = null;
-      this.#build();
+      const heats = new Map();
+      try {
+        const first = payload.views[0].targets[0];
+        if (first?.heat) heats.set(first, await inflated(first.heat));
+        // Other data may have been given meanwhile.
+        if (payload !== this.#data) return;
+        this.#heats = heats;
+        this.#target = null;
+        this.#build();
+      } catch (error) {
+        if (payload === this.#data) this.#fail(error);
+      }
+    }
+
+    // Of hundreds of heatmaps few are ever looked at: each is unpacked when it is chosen.
+    async #unpack(target) {
+      const heats = this.#heats;
+      try {
+        heats.set(target, await inflated(target.heat));
+        if (target === this.#target) this.#pick(target);
+      } catch (error) {
+        if (target === this.#target) this.#fail(error);
+      }
+    }
+
+    get #heat() {
+      return this.#heats.get(this.#target);
     }
 
     // Pages and notebooks say by the colour of their letters whether they are dark.
     #followTheme() {
-      this.#watch?.abort();
       this.#watch = new AbortController();
       const { signal } = this.#watch;
       const look = () => {
@@ -174,8 +217,8 @@
       look();
       matchMedia("(prefers-color-scheme: dark)").addEventListener("change", look, { signal });
       const observer = new MutationObserver(look);
-      for (const watched of [document.documentElement, document.body]) {
-        if (watched) observer.observe(watched, { attributes: true });
+      for (let around = this; (around = around.parentNode ?? around.host); ) {
+        if (around instanceof Element) observer.observe(around, { attributes: true });
       }
       signal.addEventListener("abort", () => observer.disconnect());
     }
@@ -252,42 +295,35 @@
         ...(given.length ? [this.#tick("Given boxes", "given", () => this.#mark())] : []),
       );
       parts.opacity = parts.controls.firstChild;
-      this.shadowRoot.replaceChildren(
+      parts.figure = make(
+        "figure",
+        {},
+        make("figcaption", {}, parts.estimator, " ", parts.where),
         make(
-          "figure",
-          { "aria-label": `Explanation of ${views[0].estimator}` },
+          "div",
+          { className: "sides" },
           make(
-            "figcaption",
-            {},
-            parts.estimator,
-            " ",
-            parts.where,
+            "div",
+            { className: "seen" },
+            parts.frame,
+            parts.scale,
+            parts.readout,
+            parts.spoken,
+            parts.note,
           ),
           make(
             "div",
-            { className: "sides" },
-            make(
-              "div",
-              { className: "seen" },
-              parts.frame,
-              parts.scale,
-              parts.readout,
-              parts.spoken,
-              parts.note,
-            ),
-            make(
-              "div",
-              { className: "panel" },
-              ...this.#viewChoices(),
-              make("div", { className: "targets" }, parts.table),
-              parts.controls,
-              parts.details,
-            ),
+            { className: "panel" },
+            ...this.#viewChoices(),
+            make("div", { className: "targets" }, parts.table),
+            parts.controls,
+            parts.details,
           ),
         ),
       );
       this.#listen();
       this.#show(views[0]);
+      this.shadowRoot.replaceChildren(parts.figure);
     }
 
     #slider(label, key) {
@@ -342,9 +378,12 @@
 
     #show(view) {
       const { views } = this.#data;
-      const { rows, note, estimator, where, about, details, table, layers } = this.#parts;
-      const before = this.#target?.name;
+      const { figure, rows, note, estimator, where, about, details, table, layers } = this.#parts;
+      // Two functions of one name are told apart by their places.
+      const place = this.#view?.targets.indexOf(this.#target) ?? 0;
+      const before = this.#target?.key;
       this.#view = view;
+      figure.setAttribute("aria-label", `Explanation of ${view.estimator}`);
       const there = distinct(views.filter((v) => v.method === view.method).map((v) => v.layer));
       layers.replaceChildren(...there.map((layer) => make("option", { value: layer }, layer || "none")));
       layers.value = view.layer;
@@ -359,7 +398,8 @@
       note.textContent = view.note;
       table.hidden = !view.targets.length;
       rows.replaceChildren(...view.targets.map((target) => this.#row(target)));
-      this.#pick(view.targets.find((target) => target.name === before) || view.targets[0]);
+      const same = [view.targets[place], ...view.targets].find((one) => one?.key === before);
+      this.#pick(same || view.targets[0]);
     }
 
     #row(target) {
@@ -376,7 +416,10 @@
       radio.addEventListener("change", () => this.#pick(target));
       const label = make("label", {}, radio, make("span", {}, ...named));
       const row = make("tr", {}, make("th", { scope: "row" }, label), score, proba);
-      row.addEventListener("click", () => this.#pick(target));
+      row.addEventListener("click", (event) => {
+        // A label clicks for itself, and who selects a number wants to copy it.
+        if (!label.contains(event.target) && getSelection().type !== "Range") radio.click();
+      });
       return row;
     }
 
@@ -391,12 +434,17 @@
       });
       const has = Boolean(target?.heat);
       for (const part of [frame, scale, readout, controls]) part.hidden = !has;
+      frame.setAttribute("aria-busy", has && !this.#heat);
       if (!has) {
         note.textContent = this.#view.note || target?.note || "";
         this.#showPictureAlone();
         return;
       }
       note.textContent = target.note;
+      if (!this.#heat) {
+        this.#unpack(target);
+        return;
+      }
       const shown = this.#data.picture;
       picture.hidden = !shown;
       this.#parts.opacity.hidden = !shown;
@@ -436,9 +484,10 @@
 
     #fit(width, height) {
       const { frame, canvas, lines } = this.#parts;
-      const enlarged = LONGEST / Math.max(width, height);
-      frame.style.width = `${Math.round(width * enlarged)}px`;
-      frame.style.aspectRatio = `${width} / ${height}`;
+      const longest = Math.max(width, height);
+      const [across, down] = [width, height].map((side) => Math.max(side, longest / FLATTEST));
+      frame.style.width = `${Math.round((across * LONGEST) / longest)}px`;
+      frame.style.aspectRatio = `${across} / ${down}`;
       lines.setAttribute("viewBox", `0 0 ${width} ${height}`);
       canvas.width = width;
       canvas.height = height;
@@ -454,9 +503,10 @@
     }
 
     #shade() {
+      if (!this.#heat) return;
       const { cells } = this.#target;
       const { smooth, kernel } = this.#look;
-      this.#shades = resample(this.#heats.get(this.#target), cells, this.#size(), smooth ? kernel : null);
+      this.#shades = resample(this.#heat, cells, this.#size(), smooth ? kernel : null);
       this.#parts.canvas.classList.toggle("blocky", !smooth);
       this.#paint();
     }
@@ -467,18 +517,20 @@
       this.#waiting = true;
       requestAnimationFrame(() => {
         this.#waiting = false;
-        if (this.#target?.heat) this.#paintNow();
+        if (this.#heat) this.#paintNow();
       });
     }
 
     #paintNow() {
       const { canvas, bar } = this.#parts;
       const { alpha, threshold, table } = this.#look;
+      const { level } = this.#target;
       const over = Boolean(this.#data.picture);
       const colour = new Uint8ClampedArray(table);
       const plain = new Uint8ClampedArray(table);
       for (let shade = 0; shade < 256; shade++) {
-        const hot = shade >= threshold * 255;
+        // What is drawn at full strength may be hotter than any threshold.
+        const hot = shade === 255 || (shade / 255) * level >= threshold;
         const opacity = over ? Math.floor(alpha * table[4 * shade + 3]) : 255;
         colour[4 * shade + 3] = hot ? opacity : 0;
         plain[4 * shade + 3] = hot ? 255 : 0;
@@ -494,6 +546,7 @@
 
     // Boxes and the cell that is read: lines of the same breadth, however large the picture.
     #mark() {
+      if (!this.#heat) return;
       const { lines, canvas } = this.#parts;
       const { given, size } = this.#data;
       const target = this.#target;
@@ -524,6 +577,7 @@
 
     #point(cell, aloud = false) {
       this.#cell = cell;
+      this.#byKeys = aloud;
       const { readout, spoken } = this.#parts;
       if (!cell) {
         readout.textContent = HINT;
@@ -531,7 +585,7 @@
         const { cells, level } = this.#target;
         const [columns, rows] = cells;
         const [column, row] = cell;
-        const value = this.#heats.get(this.#target)[row * columns + column];
+        const value = this.#heat[row * columns + column];
         const most = level < 1 && value === 255 ? "at least " : "";
         const text =
           `Heat ${most}${((value / 255) * level).toFixed(2)} in row ${row + 1}, ` +
@@ -545,36 +599,38 @@
     #listen() {
       const { frame } = this.#parts;
       const under = (event) => {
-        if (!this.#target?.heat) return;
+        if (!this.#heat) return;
         const { left, top, width, height } = frame.getBoundingClientRect();
         const [columns, rows] = this.#target.cells;
         const column = Math.floor(((event.clientX - left) / width) * columns);
         const row = Math.floor(((event.clientY - top) / height) * rows);
         if (column >= 0 && row >= 0 && column < columns && row < rows) this.#point([column, row]);
       };
-      frame.addEventListener("pointermove", under);
+      // Who reads by keys keeps the place when the pointer only passes.
+      frame.addEventListener("pointermove", (event) => this.#byKeys || under(event));
       frame.addEventListener("pointerdown", under);
       frame.addEventListener("pointerleave", (event) => {
         // A finger leaves when it is lifted, and what it has pointed at is still to be read.
-        if (event.pointerType === "mouse" && this.#target?.heat) this.#point(null);
+        const passes = this.#byKeys || event.pointerType !== "mouse";
+        if (!passes && this.#heat) this.#point(null);
       });
       frame.addEventListener("focus", () => {
         // Not for a click, which says itself which cell is meant.
-        if (frame.matches(":focus-visible") && this.#target?.heat) this.#point(this.#hottest(), true);
+        if (frame.matches(":focus-visible") && this.#heat) this.#point(this.#hottest(), true);
       });
-      frame.addEventListener("blur", () => this.#target?.heat && this.#point(null));
+      frame.addEventListener("blur", () => this.#heat && this.#point(null));
       frame.addEventListener("keydown", (event) => this.#step(event));
     }
 
     #hottest() {
-      const heat = this.#heats.get(this.#target);
+      const heat = this.#heat;
       const at = heat.indexOf(heat.reduce((a, b) => Math.max(a, b)));
       const columns = this.#target.cells[0];
       return [at % columns, Math.floor(at / columns)];
     }
 
     #step(event) {
-      if (!this.#target?.heat || event.altKey || event.ctrlKey || event.metaKey) return;
+      if (!this.#heat || event.altKey || event.ctrlKey || event.metaKey) return;
       const [columns, rows] = this.#target.cells;
       const [column, row] = this.#cell || this.#hottest();
       const far = event.shiftKey ? 10 : 1;
