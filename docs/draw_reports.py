@@ -17,7 +17,7 @@ from playwright.sync_api import Page, sync_playwright
 
 import explainkit
 from explainkit import scenes
-from explainkit.formatters.agreement import Truth
+from explainkit.formatters.reports.agreement import Truth
 
 IMAGES = Path(__file__).parent / "images" / "pages"
 COUNT, SIZE = 120, 256

@@ -45,9 +45,9 @@ if TYPE_CHECKING:
         format_as_text,
         from_dict,
         heatmap_to_image,
+        report,
         visualize,
     )
-    from explainkit.formatters.report import report
     from explainkit.ipython import show_prediction
     from explainkit.methods import counterfactual, smooth, tta
     from explainkit.metrics import evaluate
@@ -118,7 +118,7 @@ _HOMES = {
     "format_as_text": "explainkit.formatters",
     "from_dict": "explainkit.formatters",
     "heatmap_to_image": "explainkit.formatters",
-    "report": "explainkit.formatters.report",
+    "report": "explainkit.formatters",
     "show_prediction": "explainkit.ipython",
     "smooth": "explainkit.methods",
     "tta": "explainkit.methods",

@@ -27,8 +27,8 @@ from explainkit.cli.truths import check_truths, read_truths
 from explainkit.explain import explain_predictions
 from explainkit.explanation import Explanation
 from explainkit.formatters import format_as_image
-from explainkit.formatters.agreement import Truth
 from explainkit.formatters.image import check_drawing
+from explainkit.formatters.reports.agreement import Truth
 from explainkit.inspection import find_layer
 from explainkit.pictures import read_image
 

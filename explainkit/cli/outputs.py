@@ -11,7 +11,7 @@ from PIL import Image
 
 from explainkit.cli.shell import CommandError, UsageError, in_words_of_a_shell
 from explainkit.explanation import Explanation
-from explainkit.formatters.report import ENDINGS, report
+from explainkit.formatters.reports.report import ENDINGS, report
 from explainkit.whole_files import whole_file
 
 #: The formats that overlays are written in, by suffix.

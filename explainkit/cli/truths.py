@@ -10,7 +10,7 @@ from PIL import ExifTags, Image
 from explainkit.cli.outputs import short_names
 from explainkit.cli.shell import CommandError, in_words_of_a_shell, remark
 from explainkit.explanation import TargetName
-from explainkit.formatters.agreement import Truth
+from explainkit.formatters.reports.agreement import Truth
 from explainkit.localization.box import Box, as_box
 from explainkit.localization.overlap import iou
 from explainkit.suggestions import did_you_mean

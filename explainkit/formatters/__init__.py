@@ -15,10 +15,13 @@ from explainkit.formatters.image import (
     format_as_png,
     heatmap_to_image,
 )
+from explainkit.formatters.reports.agreement import Truth
+from explainkit.formatters.reports.report import report
 from explainkit.formatters.text import format_as_text
 
 __all__ = [
     "Comparison",
+    "Truth",
     "compare",
     "expand_heatmap",
     "format_as_csv",
@@ -30,5 +33,6 @@ __all__ = [
     "format_as_text",
     "from_dict",
     "heatmap_to_image",
+    "report",
     "visualize",
 ]

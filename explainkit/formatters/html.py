@@ -9,15 +9,15 @@ import numpy as np
 from PIL import Image
 
 from explainkit.explanation import Explanation, TargetExplanation
-from explainkit.formatters import viewer
 from explainkit.formatters.boxes import Boxes
 from explainkit.formatters.captions import caption_of, side_by_side
 from explainkit.formatters.colormaps import Colormap
 from explainkit.formatters.drawing import Drawing, as_drawing
 from explainkit.formatters.image import LANCZOS, format_as_image, heatmap_to_image
 from explainkit.formatters.options import Positions, ResamplingFilter
-from explainkit.formatters.page_parts import content_security_policy, filled, page_file
-from explainkit.formatters.page_pictures import data_uri, reduced
+from explainkit.formatters.pages import viewer
+from explainkit.formatters.pages.parts import content_security_policy, filled, page_file
+from explainkit.formatters.pages.pictures import data_uri, reduced
 from explainkit.formatters.saturation import saturate
 from explainkit.localization.box import Box
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from explainkit import report
 from explainkit.explanation import Explanation, TargetExplanation
-from explainkit.formatters.agreement import Truth
+from explainkit.formatters.reports.agreement import Truth
 
 MARKUP = "<img src=x onerror=alert(1)>"
 ARABIC = "كلب"

@@ -11,7 +11,7 @@ from PIL import Image
 
 from explainkit.explanation import Explanation, TargetExplanation
 from explainkit.formatters import format_as_html, format_as_image
-from explainkit.formatters.viewer import element, payload, script
+from explainkit.formatters.pages.viewer import element, payload, script
 from explainkit.localization import find_box
 
 HEAT = np.array([[0, 0.25, 0.5], [1, 0.1, 0.9]], np.float32)

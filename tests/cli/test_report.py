@@ -10,7 +10,7 @@ from PIL import Image
 from explainkit.cli.outputs import write_report
 from explainkit.cli.shell import CommandError
 from explainkit.explanation import Explanation
-from explainkit.formatters.report_page import ReportPage
+from explainkit.formatters.reports.page import ReportPage
 
 
 def texts_of(path, kind):

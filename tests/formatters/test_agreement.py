@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from explainkit.explanation import Explanation, TargetExplanation
-from explainkit.formatters.agreement import Agreement, Truth, agreement_of, as_truth
+from explainkit.formatters.reports.agreement import Agreement, Truth, agreement_of, as_truth
 
 
 def made(heat, target=3, label="cat", size=(8, 6), **more):

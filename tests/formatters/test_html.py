@@ -14,7 +14,7 @@ from PIL import Image
 import explainkit
 from explainkit.explanation import Explanation, TargetExplanation
 from explainkit.formatters import format_as_html, format_as_image
-from explainkit.formatters.viewer import payload
+from explainkit.formatters.pages.viewer import payload
 
 HEAT = np.array([[0, 0.25, 0.5], [1, 0.1, 0.9]], np.float32)
 HOSTILE = (

@@ -16,9 +16,9 @@ from PIL import Image
 
 import explainkit
 from explainkit.explanation import Explanation, TargetExplanation
-from explainkit.formatters.agreement import Truth
 from explainkit.formatters.colormaps import colour_table
-from explainkit.formatters.report import report
+from explainkit.formatters.reports.agreement import Truth
+from explainkit.formatters.reports.report import report
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>",

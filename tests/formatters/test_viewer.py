@@ -15,7 +15,7 @@ from PIL import Image
 from explainkit.explanation import Explanation, TargetExplanation
 from explainkit.formatters import format_as_image
 from explainkit.formatters.colormaps import colour_table
-from explainkit.formatters.viewer import COLORMAPS, element, payload, script, style
+from explainkit.formatters.pages.viewer import COLORMAPS, element, payload, script, style
 from explainkit.localization import find_box
 
 HEAT = np.array([[0, 0.25, 0.5], [1, 0.1, 0.9]], np.float32)

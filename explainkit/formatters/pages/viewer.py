@@ -27,8 +27,8 @@ from explainkit.formatters.colormaps import colour_table
 from explainkit.formatters.drawing import Drawing, as_drawing
 from explainkit.formatters.image import heatmap_to_image
 from explainkit.formatters.options import check_two_axes, chosen_targets
-from explainkit.formatters.page_parts import page_file
-from explainkit.formatters.page_pictures import data_uri, fitting, reduced, small_enough
+from explainkit.formatters.pages.parts import page_file
+from explainkit.formatters.pages.pictures import data_uri, fitting, reduced, small_enough
 from explainkit.formatters.saturation import saturate
 from explainkit.formatters.target_names import target_in_words
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from explainkit.formatters.agreement import as_truth
+from explainkit.formatters.reports.agreement import as_truth
 
 _END: Any = object()
 

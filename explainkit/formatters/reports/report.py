@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from explainkit.explanation import Explanation
-from explainkit.formatters.agreement import Truth, TruthLike
-from explainkit.formatters.beside import check_counts, names_beside, truths_beside
 from explainkit.formatters.colormaps import Colormap
 from explainkit.formatters.drawing import as_drawing
 from explainkit.formatters.image import LANCZOS
 from explainkit.formatters.options import ResamplingFilter
-from explainkit.formatters.report_page import ReportPage
+from explainkit.formatters.reports.agreement import Truth, TruthLike
+from explainkit.formatters.reports.beside import check_counts, names_beside, truths_beside
+from explainkit.formatters.reports.page import ReportPage
 from explainkit.whole_files import whole_file
 
 #: The endings of pages.

@@ -11,11 +11,11 @@ import attrs
 from PIL import Image
 
 from explainkit.explanation import Explanation
-from explainkit.formatters import viewer
-from explainkit.formatters.agreement import Agreement, Truth, agreement_of
-from explainkit.formatters.page_parts import content_security_policy, page_file, parts_of
-from explainkit.formatters.page_pictures import data_uri, fitting, reduced
-from explainkit.formatters.report_items import Item, Totals, item_of
+from explainkit.formatters.pages import viewer
+from explainkit.formatters.pages.parts import content_security_policy, page_file, parts_of
+from explainkit.formatters.pages.pictures import data_uri, fitting, reduced
+from explainkit.formatters.reports.agreement import Agreement, Truth, agreement_of
+from explainkit.formatters.reports.items import Item, Totals, item_of
 from explainkit.localization.box import Box
 
 #: The longer side of the small pictures, and of those that are looked at closer, in pixels.

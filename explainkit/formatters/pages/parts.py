@@ -10,8 +10,8 @@ from typing import Any
 
 @functools.cache
 def page_file(name: str) -> str:
-    """Read one of the files in ``pages/``."""
-    return resources.files("explainkit.formatters").joinpath("pages", name).read_text("utf-8")
+    """Read one of the files beside this module."""
+    return resources.files("explainkit.formatters.pages").joinpath(name).read_text("utf-8")
 
 
 @functools.cache
@@ -19,7 +19,7 @@ def _templates() -> Any:
     import jinja2
 
     return jinja2.Environment(
-        loader=jinja2.PackageLoader("explainkit.formatters", "pages"),
+        loader=jinja2.PackageLoader("explainkit.formatters.pages", ""),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -7,10 +7,10 @@ from typing import Any
 import attrs
 
 from explainkit.explanation import Explanation, TargetName
-from explainkit.formatters.agreement import Agreement, Truth
 from explainkit.formatters.captions import caption_of
+from explainkit.formatters.reports.agreement import Agreement, Truth
+from explainkit.formatters.reports.thumbnails import Thumbnail, thumbnail_of
 from explainkit.formatters.target_names import target_in_words
-from explainkit.formatters.thumbnails import Thumbnail, thumbnail_of
 
 #: What can be said of an item, and be filtered by, as the page words it.
 OUTCOMES = ("explained", "failed", "right", "wrong", "hit", "missed")

@@ -10,7 +10,7 @@ from explainkit.explanation import Explanation, TargetExplanation
 from explainkit.formatters.boxes import boxes_of, draw_boxes
 from explainkit.formatters.drawing import Drawing, as_drawing
 from explainkit.formatters.image import format_as_image, heatmap_to_image
-from explainkit.formatters.page_pictures import data_uri, reduced
+from explainkit.formatters.pages.pictures import data_uri, reduced
 from explainkit.formatters.saturation import saturate
 
 #: WebP, which every browser knows, takes half the bytes of JPEG, and keeps transparency.
