@@ -4,7 +4,12 @@ The tutorials are the notebooks of ``examples/notebooks``. They run while the si
 """
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import latex2mathml.converter
+from docutils import nodes
 
 import explainkit
 
@@ -28,7 +33,6 @@ extensions = [
     "myst_nb",
     "numpydoc",
     "sphinx.ext.autodoc",
-    "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
 ]
 exclude_patterns = ["_build"]
@@ -47,6 +51,24 @@ nb_execution_timeout = 300  # seconds for a cell; the slowest takes some
 nb_merge_streams = True  # lines printed in one cell come in pieces, by chance
 nb_output_stderr = "remove"  # what TensorFlow says of the machine
 
+html_math_renderer = "mathml"  # which browsers draw themselves, without a script from elsewhere
+
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # numpydoc's sections say more than the annotations
 numpydoc_show_class_members = False
+
+
+def draw_math(display: str) -> Callable[[Any, Any], None]:
+    """Write formulas as MathML, each for itself or in a line of text."""
+
+    def draw(writer: Any, node: Any) -> None:
+        written = latex2mathml.converter.convert(node.astext(), display=display)
+        writer.body.append(f"<p>{written}</p>" if display == "block" else written)
+        raise nodes.SkipNode
+
+    return draw
+
+
+def setup(app: Any) -> None:
+    """Tell Sphinx who writes formulas."""
+    app.add_html_math_renderer("mathml", (draw_math("inline"), None), (draw_math("block"), None))
