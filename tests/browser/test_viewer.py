@@ -690,6 +690,22 @@ def test_a_notebook_that_puts_it_in_by_script_shows_it(open_page, photo):
     assert alike(seen(page), expected(expl))
 
 
+def test_a_notebook_that_takes_keys_for_its_cells_leaves_those_of_the_controls(open_page, photo):
+    page = open_page(document(format_as_html(explain(photo, HEAT))))
+    # JupyterLab's way: at the document, before all others, by where the key was pressed.
+    page.evaluate(
+        """() => document.addEventListener("keydown", (event) => {
+          if (event.target.closest("[data-lm-suppress-shortcuts]")) return;
+          event.preventDefault();
+          event.stopPropagation();
+        }, true)"""
+    )
+    slider = page.get_by_role("slider", name="Opacity")
+    slider.focus()
+    page.keyboard.press("End")
+    assert slider.input_value() == "1"
+
+
 @pytest.mark.parametrize("first", ["script", "data"])
 def test_scripts_give_it_data_by_its_property(open_page, photo, first):
     one, other = explain(photo, HEAT), explain(photo, OTHER)

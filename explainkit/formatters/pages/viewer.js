@@ -123,6 +123,8 @@
     }
 
     connectedCallback() {
+      // JupyterLab takes arrows and letters for its cells, unless it is told not to.
+      this.dataset.lmSuppressShortcuts = "true";
       if (Object.hasOwn(this, "data")) {
         // It was set before this class was known.
         const given = this.data;
