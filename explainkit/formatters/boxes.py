@@ -1,5 +1,6 @@
 """Boxes drawn over a picture: what a heatmap points at, or the truth."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -77,6 +78,33 @@ def boxes_of(
         return [find_box(target, size=size)] if asked else []
     except BlankMapError:
         return []
+
+
+def scaled_box(box: Box, before: tuple[int, int], after: tuple[int, int]) -> Box:
+    """Find where a box is in a picture of another size: outwards, so that no small one vanishes.
+
+    Parameters
+    ----------
+    box : Box
+    before, after : tuple of (int, int)
+        The width and height of the picture that it is in, and of the other.
+
+    Returns
+    -------
+    Box
+
+    Examples
+    --------
+    >>> scaled_box(Box(2000, 1500, 2006, 1506), (4000, 3000), (320, 240))
+    Box(left=160, top=120, right=161, bottom=121)
+    """
+    across, down = after[0] / before[0], after[1] / before[1]
+    return Box(
+        math.floor(box.left * across),
+        math.floor(box.top * down),
+        math.ceil(box.right * across),
+        math.ceil(box.bottom * down),
+    )
 
 
 def draw_boxes(picture: Image.Image, boxes: Iterable[Box]) -> Image.Image:

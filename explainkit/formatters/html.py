@@ -1,6 +1,5 @@
 """Explanations as HTML: something to look at, to try out and to pass on, in one piece."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,17 +8,16 @@ import numpy as np
 from PIL import Image
 
 from explainkit.explanation import Explanation, TargetExplanation
-from explainkit.formatters.boxes import Boxes
+from explainkit.formatters.boxes import Boxes, scaled_box
 from explainkit.formatters.captions import caption_of, side_by_side
 from explainkit.formatters.colormaps import Colormap
 from explainkit.formatters.drawing import Drawing, as_drawing
-from explainkit.formatters.image import LANCZOS, format_as_image, heatmap_to_image
+from explainkit.formatters.image import LANCZOS, format_as_image
 from explainkit.formatters.options import Positions, ResamplingFilter
 from explainkit.formatters.pages import viewer
+from explainkit.formatters.pages.maps import draw_alone
 from explainkit.formatters.pages.parts import content_security_policy, filled, page_file
 from explainkit.formatters.pages.pictures import data_uri, reduced
-from explainkit.formatters.saturation import saturate
-from explainkit.localization.box import Box
 
 #: The longer side of a picture that is seen without scripts, and how many stand in a row.
 _STATIC_SIDE, _STATIC_TARGETS = 400, 4
@@ -162,18 +160,9 @@ def _over_picture(
     picture = reduced(image, _STATIC_SIDE)
     if not targets:
         return picture
-    across, down = picture.width / image.width, picture.height / image.height
     boxes = drawing.boxes
     if not isinstance(boxes, bool):
-        boxes = [
-            Box(
-                math.floor(box.left * across),
-                math.floor(box.top * down),
-                math.ceil(box.right * across),
-                math.ceil(box.bottom * down),
-            )
-            for box in boxes
-        ]
+        boxes = [scaled_box(box, image.size, picture.size) for box in boxes]
     return format_as_image(
         attrs.evolve(expl, targets=targets, image=picture),
         drawing.resampling,
@@ -186,15 +175,7 @@ def _over_picture(
 
 
 def _maps_alone(targets: list[TargetExplanation], drawing: Drawing) -> Image.Image:
-    colours = drawing.table[:, :3]
-    drawn = []
-    for one in targets:
-        shades = heatmap_to_image(saturate(one.heatmap, drawing.share))
-        enlarged = max(1, _STATIC_SIDE // max(shades.size))
-        cells = Image.fromarray(colours[np.asarray(shades)])
-        drawn.append(
-            cells.resize((shades.width * enlarged, shades.height * enlarged), Image.Resampling.BOX)
-        )
+    drawn = [draw_alone(one, drawing, _STATIC_SIDE) for one in targets]
     if len(drawn) == 1:
         return drawn[0]
     width, height = max(one.width for one in drawn), max(one.height for one in drawn)

@@ -425,6 +425,26 @@ def test_every_control_has_a_name(open_page, few):
     assert page.get_by_role("search", name="Sort and filter").count() == 1
 
 
+MOVING = """() => {
+  const roots = [document];
+  for (const root of roots)
+    for (const one of root.querySelectorAll("*")) if (one.shadowRoot) roots.push(one.shadowRoot);
+  const moves = (one) => {
+    const { transitionDuration, animationName, scrollBehavior } = getComputedStyle(one);
+    return transitionDuration !== "0s" || animationName !== "none" || scrollBehavior === "smooth";
+  };
+  return roots.flatMap((root) => [...root.querySelectorAll("*")]).filter(moves).length;
+}"""
+
+
+@pytest.mark.parametrize("asked", ["reduce", "no-preference"])
+def test_nothing_moves_for_who_would_have_it_still(open_page, few, asked):
+    page = open_page(few[0], reduced_motion=asked)
+    page.locator(".picture button").first.click()
+    page.locator("dialog figure").wait_for()
+    assert (page.evaluate(MOVING) > 0) == (asked == "no-preference")
+
+
 def test_a_phone_need_not_scroll_sideways(open_page, tmp_path):
     long = "antidisestablishmentarianism" * 9
     known = [attrs.evolve(one, label=one.label and long, truth=long) for one in draw(8)]

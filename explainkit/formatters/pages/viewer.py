@@ -9,11 +9,10 @@ import base64
 import functools
 import hashlib
 import json
-import math
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,28 +20,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from explainkit.explanation import Explanation, TargetExplanation
-from explainkit.formatters.boxes import boxes_of
+from explainkit.formatters.boxes import boxes_of, scaled_box
 from explainkit.formatters.captions import caption_of
 from explainkit.formatters.colormaps import colour_table
 from explainkit.formatters.drawing import Drawing, as_drawing
 from explainkit.formatters.image import heatmap_to_image
 from explainkit.formatters.options import check_two_axes, chosen_targets
 from explainkit.formatters.pages.parts import page_file
-from explainkit.formatters.pages.pictures import data_uri, fitting, reduced, small_enough
+from explainkit.formatters.pages.pictures import fitting, reduced, small_enough
 from explainkit.formatters.saturation import saturate
 from explainkit.formatters.target_names import target_in_words
-
-__all__ = [
-    "Drawing",
-    "as_drawing",
-    "as_explanations",
-    "data_uri",
-    "element",
-    "payload",
-    "reduced",
-    "script",
-    "style",
-]
 
 #: The longer side of a picture in a page: enough for twice as many pixels as it is wide there.
 LARGEST = 1024
@@ -97,16 +84,24 @@ def payload(
 
 
 def payload_of(
-    expls: Sequence[Explanation], drawing: Drawing, largest: int = LARGEST
+    expls: Sequence[Explanation],
+    drawing: Drawing,
+    largest: int = LARGEST,
+    cells: int | None = None,
+    as_uri: Callable[[Image.Image], str] = small_enough,
 ) -> dict[str, Any]:
-    """Gather what `payload` does, for options that are checked already."""
+    """Gather what `payload` does, for options that are checked already.
+
+    Maps may be reduced further, to at most so many `cells` a side, and pictures be written
+    otherwise, by `as_uri`, for those who send many.
+    """
     given = as_explanations(expls)
     image = given[0].image
     shown = None if image is None else reduced(image, largest)
     table = _base64(drawing.table.tobytes())
     known = _tables().get(drawing.name) == table
     return {
-        "picture": None if shown is None else _as_picture(shown),
+        "picture": None if shown is None else _as_picture(shown, as_uri),
         "size": None if image is None else list(image.size),
         "alpha": drawing.alpha_limit,
         "colormap": drawing.name,
@@ -122,7 +117,7 @@ def payload_of(
                 "about": expl.description,
                 "note": note_of(expl),
                 "targets": [
-                    _as_target(one, image, shown, drawing.share, largest)
+                    _as_target(one, image, shown, drawing.share, cells or largest)
                     for one in targets_of(expl, drawing)
                 ],
             }
@@ -283,9 +278,9 @@ def _methods_apart(expls: Sequence[Explanation]) -> list[str]:
     return names
 
 
-def _as_picture(shown: Image.Image) -> dict[str, Any]:
+def _as_picture(shown: Image.Image, as_uri: Callable[[Image.Image], str]) -> dict[str, Any]:
     width, height = shown.size
-    return {"src": small_enough(shown), "width": width, "height": height}
+    return {"src": as_uri(shown), "width": width, "height": height}
 
 
 def _as_target(
@@ -293,7 +288,7 @@ def _as_target(
     image: Image.Image | None,
     shown: Image.Image | None,
     share: float,
-    largest: int,
+    cells: int,
 ) -> dict[str, Any]:
     said = {
         "name": caption_of(one)[0],
@@ -305,7 +300,7 @@ def _as_target(
     if reason := undrawable(one.heatmap):
         return {**said, "note": reason, "heat": None}
     heat = heatmap_to_image(saturate(one.heatmap, share))
-    heat = heat.resize(fitting(heat.size, largest), Image.Resampling.BOX)
+    heat = heat.resize(fitting(heat.size, cells), Image.Resampling.BOX)
     return {
         **said,
         "note": "" if one.heatmap.any() else _BLANK,
@@ -333,11 +328,4 @@ def _box_in(
     if not found:
         return None
     whole = size if image is None else image.size
-    across, down = whole[0] / size[0], whole[1] / size[1]
-    left, top, right, bottom = found[0]
-    return [
-        math.floor(left * across),
-        math.floor(top * down),
-        math.ceil(right * across),
-        math.ceil(bottom * down),
-    ]
+    return list(scaled_box(found[0], size, whole))

@@ -1,9 +1,6 @@
 """The page of a report, which grows by one document at a time."""
 
-import base64
-import math
 import shutil
-import zlib
 from collections.abc import Iterable
 from typing import IO, Any
 
@@ -11,9 +8,11 @@ import attrs
 from PIL import Image
 
 from explainkit.explanation import Explanation
+from explainkit.formatters.boxes import scaled_box
+from explainkit.formatters.drawing import as_drawing
 from explainkit.formatters.pages import viewer
 from explainkit.formatters.pages.parts import content_security_policy, page_file, parts_of
-from explainkit.formatters.pages.pictures import data_uri, fitting, reduced
+from explainkit.formatters.pages.pictures import data_uri, reduced
 from explainkit.formatters.reports.agreement import Agreement, Truth, agreement_of
 from explainkit.formatters.reports.items import Item, Totals, item_of
 from explainkit.localization.box import Box
@@ -100,14 +99,14 @@ class ReportPage:
         return item, self._closer(small, _scaled(truth.boxes, expl, small))
 
     def _closer(self, expl: Explanation, true_boxes: list[list[int]]) -> dict[str, Any]:
-        told = viewer.payload([expl], largest=CLOSER, **self.drawing)
+        told = viewer.payload_of([expl], as_drawing(**self.drawing), CLOSER, MAPS, _as_uri)
         told["given"] = true_boxes
-        for target in told["views"][0]["targets"]:
-            _make_coarser(target)
-        if expl.image is not None:
-            # The viewer's own pictures are nearer to lossless, and several times as large.
-            told["picture"]["src"] = data_uri(expl.image, "WEBP", quality=80)
         return told
+
+
+def _as_uri(picture: Image.Image) -> str:
+    # The viewer's own pictures are nearer to lossless, and several times as large.
+    return data_uri(picture, "WEBP", quality=80)
 
 
 def _with_small_picture(expl: Explanation) -> Explanation:
@@ -119,29 +118,7 @@ def _scaled(boxes: Iterable[Box], expl: Explanation, small: Explanation) -> list
     """Say where boxes are in the small picture."""
     if expl.image is None or small.image is None:
         return []
-    across = small.image.width / expl.image.width
-    down = small.image.height / expl.image.height
-    return [
-        # Outwards: what is seldom found is often small.
-        [
-            math.floor(left * across),
-            math.floor(top * down),
-            math.ceil(right * across),
-            math.ceil(bottom * down),
-        ]
-        for left, top, right, bottom in boxes
-    ]
-
-
-def _make_coarser(target: dict[str, Any]) -> None:
-    """Average the cells of a map that has more than there is room for."""
-    if target["heat"] is None or max(target["cells"]) <= MAPS:
-        return
-    levels = zlib.decompress(base64.b64decode(target["heat"]))
-    heat = Image.frombytes("L", tuple(target["cells"]), levels)
-    heat = heat.resize(fitting(heat.size, MAPS), Image.Resampling.BOX)
-    target["cells"] = list(heat.size)
-    target["heat"] = base64.b64encode(zlib.compress(heat.tobytes(), 9)).decode("ascii")
+    return [list(scaled_box(box, expl.image.size, small.image.size)) for box in boxes]
 
 
 def _append(page: IO[str], part: IO[str]) -> None:

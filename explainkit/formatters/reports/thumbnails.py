@@ -3,15 +3,12 @@
 from typing import Any
 
 import attrs
-import numpy as np
-from PIL import Image
 
-from explainkit.explanation import Explanation, TargetExplanation
-from explainkit.formatters.boxes import boxes_of, draw_boxes
-from explainkit.formatters.drawing import Drawing, as_drawing
-from explainkit.formatters.image import format_as_image, heatmap_to_image
+from explainkit.explanation import Explanation
+from explainkit.formatters.drawing import as_drawing
+from explainkit.formatters.image import format_as_image
+from explainkit.formatters.pages.maps import draw_alone
 from explainkit.formatters.pages.pictures import data_uri, reduced
-from explainkit.formatters.saturation import saturate
 
 #: WebP, which every browser knows, takes half the bytes of JPEG, and keeps transparency.
 _FORMAT: dict[str, Any] = {"kind": "WEBP", "quality": 78, "method": 3}
@@ -53,6 +50,8 @@ def thumbnail_of(expl: Explanation, largest: int, **options: Any) -> Thumbnail |
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from PIL import Image
     >>> heat = np.eye(7, dtype=np.float32)
     >>> from explainkit.explanation import TargetExplanation
     >>> target = TargetExplanation(243, "bull mastiff", 12.3, 0.81, heat, heat)
@@ -65,17 +64,9 @@ def thumbnail_of(expl: Explanation, largest: int, **options: Any) -> Thumbnail |
     if expl.error or not expl.targets or expl.targets[0].heatmap.ndim != 2:
         return None
     if expl.image is None:
-        drawn = _heat_alone(expl.targets[0], largest, as_drawing(**options))
+        drawn = draw_alone(expl.targets[0], as_drawing(**options), largest)
     else:
         # Made small first: what is drawn costs by its pixels.
         small = attrs.evolve(expl, image=reduced(expl.image, largest))
         drawn = format_as_image(small, **options)
     return Thumbnail(data_uri(drawn, **_FORMAT), *drawn.size)
-
-
-def _heat_alone(target: TargetExplanation, largest: int, drawing: Drawing) -> Image.Image:
-    shades = heatmap_to_image(saturate(target.heatmap, drawing.share))
-    times = max(1, largest // max(shades.size))
-    shades = shades.resize((shades.width * times, shades.height * times), Image.Resampling.NEAREST)
-    coloured = reduced(Image.fromarray(drawing.table[:, :3][np.asarray(shades)]), largest)
-    return draw_boxes(coloured, boxes_of(target, coloured.size, drawing.boxes))
