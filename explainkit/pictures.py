@@ -6,13 +6,14 @@ channels swapped. Here it becomes one again, when somebody looks.
 
 import contextlib
 import errno
+import io
 import logging
 import math
 import os
 import struct
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import attrs
 import numpy as np
@@ -25,6 +26,7 @@ __all__ = [
     "DocPicture",
     "ValueRange",
     "as_picture",
+    "decode_image",
     "picture_to_array",
     "read_image",
     "recognise_range",
@@ -146,24 +148,60 @@ def read_image(path: str | os.PathLike[str]) -> Image.Image:
         raise IsADirectoryError(errno.EISDIR, "a directory; give a picture's file", str(path))
     if path.exists() and not path.is_file():
         raise ValueError(f"{path} is no regular file; give a picture's file")
+    with path.open("rb") as file:
+        return _read(file, str(path))
+
+
+def decode_image(data: bytes, name: str = "the picture") -> Image.Image:
+    """Read a picture from the bytes of a file, as `read_image` does from a file.
+
+    Parameters
+    ----------
+    data : bytes
+        All of a file of any format that Pillow reads.
+    name : str
+        What errors call it.
+
+    Returns
+    -------
+    PIL.Image.Image
+        In mode L, LA, RGB or RGBA, turned as its EXIF orientation says.
+
+    Raises
+    ------
+    ValueError
+        If it is no picture, is cut off or damaged, or has more pixels than
+        ``PIL.Image.MAX_IMAGE_PIXELS``.
+
+    Examples
+    --------
+    >>> file = io.BytesIO()
+    >>> Image.new("1", (640, 480)).save(file, "PNG")
+    >>> decode_image(file.getvalue()).size
+    (640, 480)
+    """
+    return _read(io.BytesIO(data), name)
+
+
+def _read(source: BinaryIO, name: str) -> Image.Image:
     try:
-        with Image.open(path) as file:
+        with Image.open(source) as file:
             if file.width * file.height > (Image.MAX_IMAGE_PIXELS or math.inf):
                 raise Image.DecompressionBombError  # where Pillow itself only warns
             file.load()
             return _plain(ImageOps.exif_transpose(file))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ValueError(
-            f"{path} is too large to open: {_size_in_header(path)} pixels are more than the "
-            f"{Image.MAX_IMAGE_PIXELS} that PIL.Image.MAX_IMAGE_PIXELS allows"
+            f"{name} is too large to open: {_size_in_header(source, name)} pixels are more than "
+            f"the {Image.MAX_IMAGE_PIXELS} that PIL.Image.MAX_IMAGE_PIXELS allows"
         ) from error
     except UnidentifiedImageError as error:
-        raise ValueError(f"{path} is no picture that Pillow can read") from error
+        raise ValueError(f"{name} is no picture that Pillow can read") from error
     except _DAMAGE as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise  # the system's own: no such file, no permission
+            raise  # the system's own: a disk that fails
         cut = "truncated" in str(error).lower() or "not enough" in str(error)
-        raise ValueError(f"{path} is {'cut off' if cut else 'damaged'}: {error}") from error
+        raise ValueError(f"{name} is {'cut off' if cut else 'damaged'}: {error}") from error
 
 
 def picture_to_array(
@@ -242,15 +280,15 @@ def _plain(picture: Image.Image) -> Image.Image:
     return plain
 
 
-def _size_in_header(path: Path) -> str:
+def _size_in_header(file: BinaryIO, name: str) -> str:
     """Read the size of a picture that `Image.open` refused, with the same readers."""
-    with path.open("rb") as file:
-        start = file.read(16)
-        for reader, accepts in Image.OPEN.values():
-            if accepts is None or accepts(start) is not True:
-                continue
-            file.seek(0)
-            with contextlib.suppress(*_DAMAGE):
-                width, height = reader(file, str(path)).size
-                return f"{width} x {height}"
+    file.seek(0)
+    start = file.read(16)
+    for reader, accepts in Image.OPEN.values():
+        if accepts is None or accepts(start) is not True:
+            continue
+        file.seek(0)
+        with contextlib.suppress(*_DAMAGE):
+            width, height = reader(file, name).size
+            return f"{width} x {height}"
     return "its"  # the error it is part of tells the number

@@ -8,13 +8,14 @@ import attrs
 import numpy as np
 from PIL import Image, ImageDraw
 
-from explainkit.cli import models, outputs
+from explainkit.cli import outputs
 from explainkit.cli.reports import waiting
-from explainkit.cli.shell import keeping_stdout
+from explainkit.cli.shell import keeping_stdout, loading_errors
 from explainkit.explain import explain_prediction
 from explainkit.explanation import Explanation, TargetExplanation
 from explainkit.formatters import format_as_image
 from explainkit.formatters.captions import caption_of, side_by_side
+from explainkit.loading import import_keras
 from explainkit.scenes import KINDS, draw_scenes, load_network
 from explainkit.scenes.scene import Scene, SceneObject
 
@@ -66,7 +67,8 @@ def run_demo(output: Path, seed: int) -> list[Finding]:
     """
     outputs.check_file(output)
     with keeping_stdout(), waiting("explaining"):
-        models.import_keras()
+        with loading_errors():
+            import_keras()
         network = load_network()
         rows, findings = [], []
         for scene in draw_scenes(_SCENES, seed):

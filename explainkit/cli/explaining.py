@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import tee
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ import attrs
 from PIL import Image
 
 from explainkit.cli import outputs, reports
-from explainkit.cli.intake import Doc, Intake, parse_size
 from explainkit.cli.outputs import Job
 from explainkit.cli.questions import Asking, arguments_of, check_asking, read_labels
 from explainkit.cli.shell import (
@@ -20,9 +18,10 @@ from explainkit.cli.shell import (
     complain,
     in_words_of_a_shell,
     keeping_stdout,
+    model_errors,
     usage_errors,
 )
-from explainkit.cli.sources import Source, load
+from explainkit.cli.sources import Source, load, parse_size
 from explainkit.cli.truths import check_truths, read_truths
 from explainkit.explain import explain_predictions
 from explainkit.explanation import Explanation
@@ -30,6 +29,7 @@ from explainkit.formatters import format_as_image
 from explainkit.formatters.image import check_drawing
 from explainkit.formatters.reports.agreement import Truth
 from explainkit.inspection import find_layer
+from explainkit.intake import Doc, Intake
 from explainkit.pictures import read_image
 
 #: Pictures are held at their own size while their batch is explained.
@@ -193,19 +193,11 @@ def _check_options(asking: Asking, drawing: Drawing) -> None:
 
 
 def _check_question(model: Any, intake: Intake, arguments: dict[str, Any]) -> None:
-    with _model_errors():
+    with model_errors():
         find_layer(model)
     with usage_errors():
         # An array is checked at once; what it gives is never asked for, so that nothing runs.
         explain_predictions(model, intake.blank(), **arguments)
-
-
-@contextmanager
-def _model_errors() -> Iterator[None]:
-    try:
-        yield
-    except (NotImplementedError, TypeError, ValueError) as error:
-        raise CommandError(in_words_of_a_shell(error)) from error
 
 
 def _draw(expl: Explanation, drawing: Drawing) -> Image.Image:

@@ -1,11 +1,10 @@
 """``explainkit layers`` and ``explainkit methods``: what there is to choose from."""
 
-from pathlib import Path
 from typing import Any
 
-from explainkit.cli import models
 from explainkit.cli.reports import waiting
-from explainkit.cli.shell import CommandError, in_words_of_a_shell, keeping_stdout
+from explainkit.cli.shell import CommandError, keeping_stdout, model_errors
+from explainkit.cli.sources import load_unweighted
 from explainkit.inspection import spatial_layers
 from explainkit.methods import known_methods, option_names
 
@@ -31,12 +30,9 @@ def list_layers(model: str) -> list[dict[str, Any]]:
         If there is no such model.
     """
     with keeping_stdout(), waiting("loading the model"):
-        named = models.find_named(model)
-        loaded = named.build(weights=None) if named else models.load_file(Path(model))
-        try:
+        loaded = load_unweighted(model)
+        with model_errors():
             calls = spatial_layers(loaded)
-        except (NotImplementedError, TypeError, ValueError) as error:
-            raise CommandError(in_words_of_a_shell(error)) from error
     if not calls:
         raise CommandError(f"{model} has no layer with two spatial axes greater than 1")
     repeated = {call.path for call in calls if call.application}

@@ -17,7 +17,7 @@ from explainkit.explanation import ExplanationWarning
 #: newer ones bring their own: only by its descendant is it public in all of them.
 _ArgumentError: Any = typer.BadParameter.__mro__[1]
 
-#: The library speaks of arguments, a shell of options.
+#: The library speaks of arguments and calls, a shell of options and commands.
 _OPTIONS = {
     "top_targets": "--top",
     "target_names=": "--labels",
@@ -25,8 +25,14 @@ _OPTIONS = {
     "resampling_filter": "--resampling",
     "alpha_limit": "--alpha-limit",
     "saturated": "--saturated",
+    "weights=": "--weights",
+    "loading a model needs": "this command needs",
 }
-_ARGUMENTS = re.compile("|".join(rf"\b{name}" for name in _OPTIONS))
+#: Words of all days, which are arguments only where a message begins with them.
+_FIRST_WORDS = {"preprocess": "--preprocess", "size": "--size"}
+_ARGUMENTS = re.compile(
+    "|".join([rf"\b{name}" for name in _OPTIONS] + [rf"^{name}(?= is)" for name in _FIRST_WORDS])
+)
 
 
 #: The width of a console that is a pipe or a file.
@@ -80,6 +86,26 @@ def usage_errors() -> Iterator[None]:
         raise UsageError(in_words_of_a_shell(error)) from error
 
 
+@contextmanager
+def model_errors() -> Iterator[None]:
+    """Turn what the library says of a model into errors that no other argument would spare."""
+    try:
+        yield
+    except (NotImplementedError, TypeError, ValueError) as error:
+        raise CommandError(in_words_of_a_shell(error)) from error
+
+
+@contextmanager
+def loading_errors() -> Iterator[None]:
+    """Turn what the library says where it loads a model into errors of a command."""
+    try:
+        yield
+    except LookupError as error:
+        raise UsageError(in_words_of_a_shell(error)) from error
+    except (ImportError, OSError, ValueError) as error:
+        raise CommandError(in_words_of_a_shell(error)) from error
+
+
 def in_words_of_a_shell(error: BaseException) -> str:
     """Say what an error says, with options in the place of arguments.
 
@@ -87,13 +113,15 @@ def in_words_of_a_shell(error: BaseException) -> str:
     --------
     >>> in_words_of_a_shell(ValueError("top_targets is 5; output 'y' has 3 units"))
     "--top is 5; output 'y' has 3 units"
+    >>> in_words_of_a_shell(ValueError("size is 9x9, but the size is 5x5"))
+    '--size is 9x9, but the size is 5x5'
     >>> in_words_of_a_shell(FileNotFoundError(2, "No such file or directory", "cat.jpg"))
     'cat.jpg: no such file or directory'
     """
     if isinstance(error, OSError) and error.strerror:
         reason = error.strerror[0].lower() + error.strerror[1:]
         return f"{error.filename}: {reason}" if error.filename else reason
-    return _ARGUMENTS.sub(lambda found: _OPTIONS[found[0]], str(error))
+    return _ARGUMENTS.sub(lambda found: (_OPTIONS | _FIRST_WORDS)[found[0]], str(error))
 
 
 def complain(message: str) -> None:

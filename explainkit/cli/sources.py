@@ -1,22 +1,25 @@
 """Where a model comes from, and how its pictures are made ready."""
 
-from collections.abc import Callable
+import re
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-from explainkit.cli import models
-from explainkit.cli.intake import (
-    Doc,
-    Intake,
-    family_scale,
-    intake_of,
-    parse_range,
-    scale_to,
-    scales_by_itself,
+from explainkit.cli.shell import (
+    UsageError,
+    loading_errors,
+    model_errors,
+    remark,
+    usage_errors,
 )
-from explainkit.cli.shell import UsageError, remark
+from explainkit.intake import Intake, find_scale, layout_of, make_intake
+from explainkit.loading import family_of, load_model
+from explainkit.loading.files import load_file
+from explainkit.loading.keras2 import is_of_keras2, read_version
+from explainkit.loading.named import find_named
+
+_SIZE = re.compile(r"(\d+)(?:x(\d+))?")
 
 
 @attrs.frozen
@@ -48,29 +51,52 @@ def load(source: Source, size: tuple[int, int] | None) -> tuple[Any, Intake]:
     CommandError
         If there is no such model, or it takes no such pictures.
     """
-    in_range = None if source.preprocess is None else parse_range(source.preprocess)
-    named = models.find_named(source.model)
-    family = None if in_range else source.preprocess or (named.family if named else None)
-    scale = family_scale(models.import_keras(), family) if family else in_range
-    if named is None:
-        model = models.load_file(Path(source.model), source.weights)
-    else:
-        model = models.build_named(named, source.weights)
-    intake = intake_of(model, scale or _assumed_scale(model), size)
-    if family and intake.channels != 3:
-        raise UsageError(
-            f"--preprocess is '{family}', which is for 3 channels; model '{model.name}' takes "
-            f"{intake.channels}: give a range, such as 0..1"
-        )
+    with loading_errors():
+        if source.preprocess is not None:
+            with usage_errors():
+                find_scale(source.preprocess)
+        model, family = load_model(source.model, source.weights), family_of(source.model)
+    _tell_opener(Path(source.model), model)
+    with model_errors():
+        layout_of(model)
+    with usage_errors():
+        intake = make_intake(model, source.preprocess, size, family)
+    if intake.assumed:
+        remark(f"{intake.assumed}; --preprocess says otherwise")
     return model, intake
 
 
-def _assumed_scale(model: Any) -> Callable[[Doc], Any]:
-    scales = scales_by_itself(model)
-    values = "0..255" if scales else "0..1"
-    remark(
-        f"pictures are scaled to {values}, for the model "
-        f"{'begins' if scales else 'does not begin'} with a layer that scales them; "
-        "--preprocess says otherwise"
-    )
-    return scale_to(0, 255 if scales else 1)
+def load_unweighted(model: str) -> Any:
+    """Load a model for its layers alone; of one that has a name, no weights are downloaded.
+
+    Raises
+    ------
+    CommandError
+        If there is no such model.
+    """
+    with loading_errors():
+        named = find_named(model)
+        loaded = load_file(model) if named is None else named.build(weights=None)
+    _tell_opener(Path(model), loaded)
+    return loaded
+
+
+def _tell_opener(file: Path, model: Any) -> None:
+    if is_of_keras2(model):
+        remark(f"{file} was saved by Keras {read_version(file)}: opened with tf_keras")
+
+
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """Read a height and a width.
+
+    Examples
+    --------
+    >>> parse_size("224"), parse_size("240x320"), parse_size(None)
+    ((224, 224), (240, 320), None)
+    """
+    if text is None:
+        return None
+    found = _SIZE.fullmatch(text)
+    if not found or "0" in found.groups():
+        raise UsageError(f"--size is '{text}'; give HEIGHTxWIDTH, such as 240x320, or one number")
+    return int(found[1]), int(found[2] or found[1])

@@ -14,8 +14,9 @@ from explainkit.metrics.base import Measured, Metric
 from explainkit.metrics.batch import Batch
 from explainkit.metrics.checking import UnmeasurableError
 from explainkit.metrics.results import Measurement
-from explainkit.metrics.saving import Saved, digest_of, in_words
+from explainkit.metrics.saving import Saved, say
 from explainkit.metrics.targeting import explained_at
+from explainkit.option_words import digest_of
 
 
 @attrs.frozen
@@ -45,8 +46,8 @@ class Evaluator:
         """Say what is asked, so that a file of other answers is told from one of these."""
         return {
             "model": digest(self.model, docs),
-            "methods": {name: in_words(one) for name, one in self.methods.items()},
-            "metrics": {name: in_words(metric) for name, metric in self.metrics.items()},
+            "methods": {name: say(one) for name, one in self.methods.items()},
+            "metrics": {name: say(metric) for name, metric in self.metrics.items()},
             "activation": self.activation,
         }
 
@@ -207,7 +208,7 @@ def _digests(docs: Any, targets: Any, masks: Any) -> list[str]:
         digest_of(
             *(array[row] for array in arrays),
             None if masks is None else masks[row],
-            None if targets is None else np.asarray(in_words(targets[row])),
+            None if targets is None else np.asarray(say(targets[row])),
         )
         for row in range(len(arrays[0]))
     ]

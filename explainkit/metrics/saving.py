@@ -1,6 +1,5 @@
 """Measurements kept on disk while an evaluation runs, so that it can go on where it was."""
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,47 +8,31 @@ from typing import Any
 
 import attrs
 import numpy as np
-from numpy.typing import NDArray
 
 from explainkit.metrics.results import Measurement
+from explainkit.option_words import in_words
 
 #: The version of what is in the files.
 SCHEMA = 1
-#: What says all of itself.
-_NAMED = str | int | float | bool | None | np.generic
 
 
-def digest_of(*arrays: NDArray[Any] | None) -> str:
-    """Tell arrays from others, by a short text."""
-    found = hashlib.sha256()
-    for array in arrays:
-        if array is None:
-            found.update(b"none")
-            continue
-        found.update(f"{array.dtype}{array.shape}".encode())
-        found.update(np.ascontiguousarray(array).tobytes())
-    return found.hexdigest()[:16]
+def say(value: Any) -> str:
+    """Say what an option is, so that equal ones are called alike in every process.
+
+    Raises
+    ------
+    ValueError
+        If it has no name that would do.
+    """
+    return in_words(value, _refuse)
 
 
-def in_words(value: Any) -> str:
-    """Say what an option is, so that equal ones are called alike in every process."""
-    if isinstance(value, np.ndarray):
-        return f"array {digest_of(value)}"
-    if attrs.has(type(value)):
-        fields = (field.name for field in attrs.fields(type(value)))
-        options = ", ".join(f"{name}={in_words(getattr(value, name))}" for name in fields)
-        return f"{type(value).__qualname__}({options})"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name}={in_words(one)}" for name, one in sorted(value.items()))
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(in_words, value))}]"
-    if not isinstance(value, _NAMED):
-        raise ValueError(
-            f"save tells questions apart by what is asked, and a {type(value).__name__} has no "
-            f"name that would do: {value!r}; name layers by their paths and targets by their "
-            "units, or leave save out"
-        )
-    return repr(value)
+def _refuse(value: Any) -> str:
+    raise ValueError(
+        f"save tells questions apart by what is asked, and a {type(value).__name__} has no name "
+        f"that would do: {value!r}; name layers by their paths and targets by their units, or "
+        "leave save out"
+    )
 
 
 @attrs.define

@@ -8,6 +8,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from explainkit.cli.app import app
+from tests.small_models import make_small_model
 
 
 @pytest.fixture
@@ -41,28 +42,14 @@ def fails(run):
 @pytest.fixture(scope="session")
 def small_model():
     """Make networks of one convolution."""
-    return _small_model
-
-
-def _small_model(shape=(24, 32, 3), classes=3, activation="softmax", first=()):
-    import keras
-
-    keras.utils.set_random_seed(7)
-    doc = keras.Input(shape, name="doc")
-    x = doc
-    for layer in first:
-        x = layer(x)
-    x = keras.layers.Conv2D(4, 3, strides=2, activation="relu", name="conv")(x)
-    x = keras.layers.GlobalAveragePooling2D()(x)
-    x = keras.layers.Dense(classes, activation=activation, name="classes")(x)
-    return keras.Model(doc, x, name="small")
+    return make_small_model
 
 
 @pytest.fixture(scope="session")
 def model_file(tmp_path_factory) -> Path:
     """A model of three classes that takes 24 x 32 pixels."""
     path = tmp_path_factory.mktemp("models") / "small.keras"
-    _small_model().save(path)
+    make_small_model().save(path)
     return path
 
 

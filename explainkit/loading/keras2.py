@@ -1,11 +1,12 @@
 """Models in files that Keras 2 saved, which Keras 3 may not open: tf_keras does."""
 
 import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from explainkit.cli.shell import CommandError, remark
+logger = logging.getLogger("explainkit")
 
 #: The parts of TensorFlow, and the functions outside of them, that a file may call: they
 #: compute, and read or write nothing.
@@ -34,26 +35,38 @@ def holds_code(path: Path) -> bool:
     )
 
 
-def load_file(path: Path, version: str) -> Any:
-    """Load a model with tf_keras, and say so.
+def import_tf_keras(path: Path, version: str) -> Any:
+    """Import tf_keras, which a file needs.
 
     Raises
     ------
-    CommandError
-        If tf_keras is not installed.
+    ModuleNotFoundError
+        If it is not installed.
     """
     try:
         import tf_keras
     except ModuleNotFoundError as error:
-        if str(error.name).partition(".")[0] not in ("tf_keras", "tensorflow"):
+        missing = str(error.name).partition(".")[0]
+        if missing not in ("tf_keras", "tensorflow"):
             raise
-        raise CommandError(
+        raise ModuleNotFoundError(
             f"{path} was saved by Keras {version}, and Keras 3 cannot open it; tf_keras does, "
-            "which is not installed: pip install 'explainkit[tf_keras]'"
+            "which is not installed: pip install 'explainkit[tf_keras]'",
+            name=missing,
         ) from error
+    return tf_keras
+
+
+def load_file(tf_keras: Any, path: Path, version: str) -> Any:
+    """Load a model with tf_keras."""
     model = tf_keras.models.load_model(path, compile=False)
-    remark(f"{path} was saved by Keras {version}: opened with tf_keras")
+    logger.info("%s, of Keras %s, was opened with tf_keras", path, version)
     return model
+
+
+def is_of_keras2(model: Any) -> bool:
+    """Tell whether it was tf_keras that made a model."""
+    return type(model).__module__.partition(".")[0] == "tf_keras"
 
 
 def _attribute(path: Path, name: str) -> Any:
