@@ -22,6 +22,7 @@ from explainkit.explanation import (
 
 if TYPE_CHECKING:
     from explainkit import (
+        datasets,
         filters,
         formatters,
         inspection,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         training,
     )
     from explainkit.arrays import explain_arrays
+    from explainkit.datasets import explain_dataset
     from explainkit.explain import explain_prediction, explain_predictions
     from explainkit.formatters import (
         compare,
@@ -64,9 +66,11 @@ __all__ = [
     "__version__",
     "compare",
     "counterfactual",
+    "datasets",
     "evaluate",
     "expand_heatmap",
     "explain_arrays",
+    "explain_dataset",
     "explain_prediction",
     "explain_predictions",
     "filters",
@@ -108,6 +112,7 @@ _HOMES = {
     "evaluate": "explainkit.metrics",
     "expand_heatmap": "explainkit.formatters",
     "explain_arrays": "explainkit.arrays",
+    "explain_dataset": "explainkit.datasets",
     "explain_prediction": "explainkit.explain",
     "explain_predictions": "explainkit.explain",
     "format_as_csv": "explainkit.formatters",
@@ -127,7 +132,16 @@ _HOMES = {
     **dict.fromkeys(_ARRAY_DOORS, "explainkit.arrays"),
 }
 _MODULES = (
-    *("filters", "formatters", "inspection", "localization", "methods", "metrics", "scenes"),
+    *(
+        "datasets",
+        "filters",
+        "formatters",
+        "inspection",
+        "localization",
+        "methods",
+        "metrics",
+        "scenes",
+    ),
     *("similarity", "training"),
 )
 

@@ -108,7 +108,7 @@ def redrawn(
 
 
 @singledispatch
-def digest(estimator: Any, docs: Any) -> str:
+def digest(estimator: Any, docs: Any = None) -> str:
     """Tell what an estimator has learnt from what another has, by a short text.
 
     Of two with equal layers and equal weights it is the same; it is empty where nobody can tell.
@@ -117,8 +117,8 @@ def digest(estimator: Any, docs: Any) -> str:
     ----------
     estimator
         A model.
-    docs : array, shape (N, ...)
-        Documents, for models that are built by them.
+    docs : array, shape (N, ...), optional
+        Documents, for models that are built by them and have seen none.
     """
     tell = find(digest, estimator)
     return "" if tell is None else tell(estimator, docs)

@@ -3,9 +3,10 @@
 import importlib
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial, singledispatch
 from importlib.metadata import entry_points
+from itertools import repeat
 from typing import Any
 
 import attrs
@@ -46,6 +47,7 @@ SUPPORTED = (
     Supported("torch", "explainkit.estimators.torch", "torch.nn.Module", "torch"),
 )
 
+_NONE_LEFT = object()
 _registering = threading.RLock()
 _plug_ins_loaded = False
 
@@ -168,6 +170,8 @@ def _one_by_one(
     estimator: Any,
     docs: Any,
     *,
+    targets: Any = None,
+    images: Iterable[Any] | None = None,
     batch_size: int = 1,  # noqa: ARG001 - one doc at a time is within every bound
     on_error: OnError = "raise",
     **options: Any,
@@ -176,15 +180,29 @@ def _one_by_one(
     check_on_error(on_error)
     batched = hasattr(docs, "shape")
     one_by_one = (docs[i : i + 1] for i in range(len(docs))) if batched else docs
+    rows = iter(targets) if getattr(targets, "ndim", 0) > 1 else repeat(targets)
+    pictures = None if images is None else iter(images)
 
     def explained() -> Iterator[Explanation]:
         for position, doc in enumerate(one_by_one):
+            # What is not asked is not given: estimators need not know of it.
+            asked: dict[str, Any] = {}
+            if targets is not None:
+                asked["targets"] = next(rows, _NONE_LEFT)
+            if pictures is not None:
+                asked["image"] = next(pictures, _NONE_LEFT)
+            if asked.get("targets") is _NONE_LEFT:
+                raise ValueError(f"targets has {position} rows, but there are more docs")
+            if asked.get("image") is _NONE_LEFT:
+                raise ValueError(f"images has only {position} pictures for more docs")
             try:
-                yield explain(estimator, doc, **options)
+                yield explain(estimator, doc, **asked, **options)
             except FAILURES as error:
                 if on_error == "raise":
                     raise naming_doc(position, error) from error
-                yield recorded(type(estimator).__name__, options.get("method", ""), error)
+                method = options.get("method", "")
+                spelled = getattr(method, "spelled", method)
+                yield recorded(type(estimator).__name__, spelled, error)
 
     return explained()
 

@@ -24,6 +24,6 @@ def naming_doc(position: int, error: Exception) -> Exception:
     return type(error)(message) if type(error) in plain else RuntimeError(message)
 
 
-def recorded(estimator: str, method: str, error: Exception) -> Explanation:
+def recorded(estimator: str, method: str, error: BaseException) -> Explanation:
     """Make the record of a document that has no explanation."""
     return Explanation(estimator=estimator, method=method, error=f"{type(error).__name__}: {error}")

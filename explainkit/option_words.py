@@ -1,7 +1,6 @@
 """Options in words and digests, equal in every process where the options are."""
 
 import hashlib
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 #: What says all of itself.
-_NAMED = str | int | float | bool | None | np.generic
+_NAMED = str | int | float | bool | None
 
 
 def digest_of(*arrays: NDArray[Any] | None) -> str:
@@ -21,7 +20,9 @@ def digest_of(*arrays: NDArray[Any] | None) -> str:
             found.update(b"none")
             continue
         found.update(f"{array.dtype}{array.shape}".encode())
-        found.update(np.ascontiguousarray(array).tobytes())
+        # The bytes of objects are where they lie, which is elsewhere in every process.
+        plain = repr(array.tolist()).encode() if array.dtype.hasobject else array.tobytes()
+        found.update(plain)
     return found.hexdigest()[:16]
 
 
@@ -37,7 +38,7 @@ def in_words(value: Any, name_other: Callable[[Any], str]) -> str:
 
     Examples
     --------
-    >>> in_words({"layers": ["conv", 3]}, repr)
+    >>> in_words({"layers": ["conv", np.int64(3)]}, repr)
     "layers=['conv', 3]"
     """
     if isinstance(value, np.ndarray):
@@ -51,21 +52,6 @@ def in_words(value: Any, name_other: Callable[[Any], str]) -> str:
         return ", ".join(f"{name}={in_words(one, name_other)}" for name, one in named)
     if isinstance(value, list | tuple):
         return f"[{', '.join(in_words(one, name_other) for one in value)}]"
+    if isinstance(value, np.generic):
+        value = value.item()  # which one version of numpy prints otherwise than the next
     return repr(value) if isinstance(value, _NAMED) else name_other(value)
-
-
-def name_function(function: Callable[..., Any]) -> str:
-    """Name a function by where it is defined and, where its lines can be read, what they say.
-
-    Examples
-    --------
-    >>> name_function(digest_of)[:35]
-    'explainkit.option_words.digest_of ('
-    """
-    place = getattr(function, "__qualname__", type(function).__qualname__)
-    name = f"{getattr(function, '__module__', None) or '?'}.{place}"
-    try:
-        lines = inspect.getsource(function)
-    except (OSError, TypeError):
-        return name
-    return f"{name} ({hashlib.sha256(lines.encode()).hexdigest()[:8]})"

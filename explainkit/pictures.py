@@ -27,6 +27,7 @@ __all__ = [
     "ValueRange",
     "as_picture",
     "decode_image",
+    "picture_suffixes",
     "picture_to_array",
     "read_image",
     "recognise_range",
@@ -202,6 +203,22 @@ def _read(source: BinaryIO, name: str) -> Image.Image:
             raise  # the system's own: a disk that fails
         cut = "truncated" in str(error).lower() or "not enough" in str(error)
         raise ValueError(f"{name} is {'cut off' if cut else 'damaged'}: {error}") from error
+
+
+def picture_suffixes() -> set[str]:
+    """Give the endings of files of pictures, in small letters and with their dots.
+
+    Examples
+    --------
+    >>> {".png", ".jpg", ".webp"} <= picture_suffixes(), ".pdf" in picture_suffixes()
+    (True, False)
+    """
+    # Pillow knows data formats too, such as .h5 and .pdf, that are no pictures.
+    return {
+        suffix
+        for suffix, kind in Image.registered_extensions().items()
+        if kind in Image.OPEN and Image.MIME.get(kind, "").startswith("image/")
+    }
 
 
 def picture_to_array(

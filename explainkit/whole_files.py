@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 #: The errors of a disk with no room, which name no file.
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
-"""What tests share: quiet frameworks, and the folder of real weights and pictures."""
+"""What tests share: quiet frameworks, short collections of garbage, and real weights."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -8,6 +9,15 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 _SHARED = Path(os.environ.get("EXPLAINKIT_SHARED", Path(__file__).parents[2] / "shared"))
+
+
+def pytest_collection_finish() -> None:
+    """Take what was imported out of the garbage collector, which looks for what tests leave.
+
+    With several frameworks loaded, each `gc.collect()` would go through all of them for a second.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

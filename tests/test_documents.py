@@ -150,7 +150,7 @@ def test_messages_are_read_out_of_what_raises_them(tmp_path):
 
 #: Where public names live. What has no `__all__` is public but for its underscores.
 ROOMS = (
-    *("", ".arrays", ".filters", ".formatters", ".inspection", ".intake", ".loading"),
+    *("", ".arrays", ".datasets", ".filters", ".formatters", ".inspection", ".intake", ".loading"),
     *(".localization", ".methods", ".metrics", ".pictures", ".scenes", ".similarity"),
     *(".testing", ".training"),
     *(".engines.base", ".estimators.base", ".methods.base", ".methods.subject", ".targets"),

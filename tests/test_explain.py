@@ -13,6 +13,7 @@ import pytest
 
 import explainkit
 from explainkit import Explanation, explain_prediction, explain_predictions
+from explainkit.methods.cam import GradCAM
 
 ROOT = Path(__file__).parents[1]
 TESTS = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
@@ -96,6 +97,49 @@ def test_failures_among_many_are_raised_or_recorded_for_any_estimator():
     assert [expl.error for expl in found] == [None, "ValueError: two is too many", None]
     with pytest.raises(ValueError, match="doc 1: two is too many"):
         list(explain_predictions(Fragile(), [1, 2, 3]))
+
+
+def test_each_of_many_has_its_own_targets_and_picture_for_any_estimator():
+    class Attentive:
+        pass
+
+    @explain_prediction.register
+    def explain_attentive(estimator: Attentive, doc, *, targets, image, method):
+        if doc == 3:
+            raise ValueError("three")
+        return Explanation(estimator=f"{doc}, {targets.tolist()}, {image}", method="plain")
+
+    found = list(
+        explain_predictions(
+            Attentive(),
+            [1, 2, 3],
+            targets=np.array([[4, 5], [6, 7], [8, 9]]),
+            images=["a", "b", "c"],
+            method=GradCAM(),
+            on_error="record",
+        )
+    )
+    assert [expl.estimator for expl in found] == ["1, [4, 5], a", "2, [6, 7], b", "Attentive"]
+    assert found[2].method == "gradcam"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"targets": np.array([[4], [5]])}, "targets has 2 rows, but there are more docs"),
+        ({"images": ["a", "b"]}, "images has only 2 pictures for more docs"),
+    ],
+)
+def test_fewer_targets_or_pictures_than_docs_are_told_for_any_estimator(options, told):
+    class Patient:
+        pass
+
+    @explain_prediction.register
+    def explain_patient(estimator: Patient, doc, **options):
+        return Explanation(estimator="patient", method="plain")
+
+    with pytest.raises(ValueError, match=told):
+        list(explain_predictions(Patient(), [1, 2, 3], **options))
 
 
 @pytest.fixture(scope="module")

@@ -256,6 +256,14 @@ class TestWhatNotebooksSay:
         assert gradcam[1] > layercam[1] > simple[1]
         assert layercam[2] > gradcam[2] > simple[2]
 
+    def test_many_pictures_goes_on_after_the_one_that_is_broken(self, said):
+        text = said("many_pictures")
+        ((kept, everything),) = set(numbers("# of # documents are explained and kept", text))
+        now, there = number("# of them now", text), number("; # were there", text)
+        assert 0 < kept == there < everything == now + there == 60
+        assert text.count("'40.png': 'ValueError: ") == 1
+        assert "1 failed, each with an error row: 1 ValueError" in text
+
     def test_your_own_layercam_has_more_of_its_heat_on_the_thing(self, said):
         text = said("your_own_estimator")
         mine, layercam = (measured(name, text, 2)[0] for name in ("steepestcam", "layercam"))

@@ -129,6 +129,85 @@ def explain(
         raise typer.Exit(1)
 
 
+@app.command(
+    epilog=_one_a_line(
+        "Examples:",
+        "explainkit dataset photos/ --model MobileNetV2 -o explained/",
+        "explainkit dataset photos.parquet --model my.keras --image-column jpeg -o explained/",
+        "explainkit dataset s3://mine/photos --model my.keras --overlays -o s3://mine/explained",
+        "explainkit dataset 'photos/**/*.jpg' --model my.keras --engine ray --workers 1:8 -o out/",
+    )
+)
+def dataset(
+    source: options.DatasetSource,
+    model: options.Model,
+    output: options.DatasetOutput,
+    weights: options.Weights = None,
+    preprocess: options.Preprocess = None,
+    size: options.Size = None,
+    labels: options.Labels = None,
+    target: options.Target = None,
+    top: options.Top = None,
+    layer: options.Layer = None,
+    method: options.Method = "gradcam",
+    method_options: options.MethodOptions = None,
+    smooth: options.Smooth = None,
+    tta: options.Tta = False,
+    counterfactual: options.Counterfactual = False,
+    logits: options.Logits = True,
+    overlays: options.Overlays = False,
+    shard_size: options.ShardSize = 256,
+    as_json: options.JsonOfSummary = False,
+    key_column: options.KeyColumn = None,
+    image_column: options.ImageColumn = None,
+    batch_size: options.BatchSize = 32,
+    engine: options.Engine = "local",
+    workers: options.Workers = None,
+    cpus: options.Cpus = 1,
+    gpus: options.Gpus = 0,
+    threads: options.Threads = None,
+    progress: options.ShowProgress = None,
+    max_errors: options.MaxErrors = None,
+    retry_errors: options.RetryErrors = False,
+) -> None:
+    """Explain every document of a folder, a bucket or a table, and keep it all in Parquet files.
+
+    Stopped or killed, the same command goes on where it was. A document that fails has a row
+    with its error, and does not stop the others.
+    """
+    from explainkit.cli.dataset import Running, explain_source, print_summary
+    from explainkit.cli.questions import Asking, Method
+    from explainkit.cli.sources import Source
+
+    summary = explain_source(
+        source,
+        output,
+        Source(model, weights, preprocess, size),
+        Asking(
+            Method(method, method_options or (), counterfactual, smooth, tta),
+            *(target or (), top, layer or (), labels, logits),
+        ),
+        Running(
+            overlays=overlays,
+            shard_size=shard_size,
+            key_column=key_column,
+            image_column=image_column,
+            batch_size=batch_size,
+            engine=engine,
+            workers=workers,
+            cpus=cpus,
+            gpus=gpus,
+            threads=threads,
+            progress=progress,
+            max_errors=max_errors,
+            retry_errors=retry_errors,
+        ),
+    )
+    print_summary(summary, as_json=as_json)
+    if summary.failed == summary.docs:
+        raise typer.Exit(1)
+
+
 @app.command(epilog="Example: explainkit layers MobileNetV2 (its weights are not downloaded)")
 def layers(model: options.ModelToList, as_json: options.Json = False) -> None:
     """List the layers of a model that a heatmap can be built from; the default is marked."""

@@ -93,7 +93,7 @@ def explain_files(
     with keeping_stdout():
         with reports.waiting("loading the model"):
             model, intake = load(source, size)
-            arguments = arguments_of(model, asking, labels)
+            arguments = arguments_of(asking, labels)
             _check_question(model, intake, arguments)
             if truth is not None and known is not None:
                 check_truths(truth, known, found, model)

@@ -5,13 +5,16 @@ from typing import Annotated
 
 import typer
 
-#: Under what the help of `explain` gathers its many options.
-_MODEL, _QUESTION, _METHOD, _DRAWING, _RESULT = (
+#: Under what the help of `explain` and `dataset` gathers their many options.
+_MODEL, _QUESTION, _METHOD, _DRAWING, _RESULT, _TABLE, _RUN, _TROUBLE = (
     "Which model",
     "What to explain",
     "How to explain it",
     "How to draw it",
     "Where results go",
+    "Which columns of tables",
+    "Where and how it runs",
+    "When documents fail",
 )
 
 Images = Annotated[
@@ -199,6 +202,138 @@ Truth = Annotated[
         rich_help_panel=_RESULT,
         help="For reports: a CSV file of what is right, PICTURE,LABEL on each line, or "
         "PICTURE,LABEL,LEFT,TOP,RIGHT,BOTTOM.",
+    ),
+]
+
+# Whole datasets
+DatasetSource = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SOURCE",
+        help="A folder of pictures, at any depth, a glob in quotes, a Parquet file, or a URL of "
+        "these, such as s3://bucket/photos. Or many files.",
+    ),
+]
+DatasetOutput = Annotated[
+    str,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="OUT",
+        rich_help_panel=_RESULT,
+        help="A folder, which is made, or a URL of one. A run that is there and was stopped goes "
+        "on.",
+    ),
+]
+Overlays = Annotated[
+    bool,
+    typer.Option(
+        "--overlays", rich_help_panel=_RESULT, help="Keep pictures with their heatmaps, too."
+    ),
+]
+ShardSize = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        rich_help_panel=_RESULT,
+        help="How many documents are in one file, and made again at most where a run is killed.",
+    ),
+]
+JsonOfSummary = Annotated[
+    bool,
+    typer.Option(
+        "--json", help="Print the summary as JSON, for programs.", rich_help_panel=_RESULT
+    ),
+]
+KeyColumn = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=_TABLE,
+        help="The column of a Parquet file that names each document.",
+        show_default="one of the usual names",
+    ),
+]
+ImageColumn = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=_TABLE,
+        help="The column of a Parquet file with the pictures: their bytes, or where they are.",
+        show_default="one of the usual names",
+    ),
+]
+BatchSize = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        rich_help_panel=_RUN,
+        help="How many documents pass through the model at once.",
+    ),
+]
+Engine = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=_RUN,
+        help="'local', this process, or 'ray': the Ray cluster that is running here or that "
+        "RAY_ADDRESS names, or one of this machine.",
+    ),
+]
+Workers = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|MIN:MAX",
+        rich_help_panel=_RUN,
+        help="On Ray: how many workers, or at least and at most.",
+        show_default="1",
+    ),
+]
+Cpus = Annotated[
+    float,
+    typer.Option(metavar="N", rich_help_panel=_RUN, help="On Ray: the CPUs of each worker."),
+]
+Gpus = Annotated[
+    float,
+    typer.Option(
+        metavar="N",
+        rich_help_panel=_RUN,
+        help="On Ray: the GPUs of each worker; with 0.5, two share one.",
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        rich_help_panel=_RUN,
+        help="How many pictures a worker reads at the same time.",
+        show_default="one for each CPU, 8 at most",
+    ),
+]
+ShowProgress = Annotated[
+    bool | None,
+    typer.Option(
+        "--progress/--no-progress",
+        rich_help_panel=_RUN,
+        help="Show on stderr how far the run is: a bar on a terminal, else a line now and then.",
+        show_default="progress",
+    ),
+]
+MaxErrors = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        rich_help_panel=_TROUBLE,
+        help="Stop when more documents than these fail.",
+        show_default="never",
+    ),
+]
+RetryErrors = Annotated[
+    bool,
+    typer.Option(
+        "--retry-errors",
+        rich_help_panel=_TROUBLE,
+        help="Make those again that failed before, with the files that they are in.",
     ),
 ]
 

@@ -12,6 +12,7 @@ from PIL import Image
 from explainkit.cli.shell import CommandError, UsageError, in_words_of_a_shell
 from explainkit.explanation import Explanation
 from explainkit.formatters.reports.report import ENDINGS, report
+from explainkit.pictures import picture_suffixes
 from explainkit.whole_files import whole_file
 
 #: The formats that overlays are written in, by suffix.
@@ -57,12 +58,7 @@ def find_images(given: Sequence[Path]) -> list[Path]:
 
 
 def _images_in(folder: Path) -> list[Path]:
-    # Pillow knows data formats too, such as .h5 and .pdf, that are no pictures.
-    suffixes = {
-        suffix
-        for suffix, kind in Image.registered_extensions().items()
-        if kind in Image.OPEN and Image.MIME.get(kind, "").startswith("image/")
-    }
+    suffixes = picture_suffixes()
     try:
         images = sorted(
             path for path in folder.iterdir() if path.suffix.lower() in suffixes and path.is_file()

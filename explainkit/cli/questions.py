@@ -93,21 +93,19 @@ def read_labels(path: Path) -> list[str]:
     return [label.strip() for label in labels]
 
 
-def arguments_of(model: Any, asking: Asking, labels: list[str] | None) -> dict[str, Any]:
+def arguments_of(asking: Asking, labels: list[str] | None) -> dict[str, Any]:
     """Say in arguments of `explain_predictions` what the options say.
 
     Parameters
     ----------
-    model : keras.Model
     asking : Asking
     labels : list of str or None
         The names of the classes.
     """
     layers = [int(one) if _is_whole(one) else one for one in asking.layers]
-    named = list(getattr(model, "output_names", None) or ())
     return {
         "method": asking.method.make(),
-        "targets": [_target(text, named, labels) for text in asking.targets] or None,
+        "targets": [parse_target(text, labels) for text in asking.targets] or None,
         "top_targets": 1 if asking.top is None else asking.top,
         "layer": layers[0] if len(layers) == 1 else layers or None,
         "target_names": labels,
@@ -115,12 +113,24 @@ def arguments_of(model: Any, asking: Asking, labels: list[str] | None) -> dict[s
     }
 
 
-def _target(text: str, output_names: list[str], labels: list[str] | None) -> TargetName:
-    """Read a target: a unit, a label, or ``OUTPUT:UNIT`` where there are several outputs."""
-    name, colon, unit = text.rpartition(":")
-    if colon and len(output_names) > 1 and name in output_names and _is_whole(unit):
-        return name, int(unit)
-    return int(text) if _is_whole(text) and text not in (labels or ()) else text
+def parse_target(text: str, labels: Sequence[str] | None) -> TargetName:
+    """Read a target, without knowing the model: a label, a unit, or ``OUTPUT:UNIT``.
+
+    A label is one even if it looks like a unit.
+
+    Examples
+    --------
+    >>> parse_target("3", None), parse_target("boxes:3", None), parse_target("cat", ["cat"])
+    (3, ('boxes', 3), 'cat')
+    >>> parse_target("3", ["1", "3"]), parse_target("ratio 4:3", ["ratio 4:3"])
+    ('3', 'ratio 4:3')
+    """
+    if text in (labels or ()):
+        return text
+    output, colon, unit = text.rpartition(":")
+    if colon and output and _is_whole(unit):
+        return output, int(unit)
+    return int(text) if _is_whole(text) else text
 
 
 def _is_whole(text: str) -> bool:

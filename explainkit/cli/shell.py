@@ -27,11 +27,35 @@ _OPTIONS = {
     "saturated": "--saturated",
     "weights=": "--weights",
     "loading a model needs": "this command needs",
+    "batch_size": "--batch-size",
+    "shard_size": "--shard-size",
+    "max_errors": "--max-errors",
+    "key_column": "--key-column",
+    "image_column": "--image-column",
+    "engine='ray'": "--engine ray",
+    "preprocess says otherwise": "--preprocess says otherwise",
+    "asked for again, with the same source and options, the run goes on from there": (
+        "the same command goes on from there"
+    ),
+    "allowed more errors, the run goes on from there": (
+        "the same command with a greater --max-errors goes on from there"
+    ),
 }
 #: Words of all days, which are arguments only where a message begins with them.
-_FIRST_WORDS = {"preprocess": "--preprocess", "size": "--size"}
+_FIRST_WORDS = {
+    "preprocess": "--preprocess",
+    "size": "--size",
+    "engine": "--engine",
+    "workers": "--workers",
+    "cpus": "--cpus",
+    "gpus": "--gpus",
+    "threads": "--threads",
+    "source": "SOURCE",
+}
 _ARGUMENTS = re.compile(
-    "|".join([rf"\b{name}" for name in _OPTIONS] + [rf"^{name}(?= is)" for name in _FIRST_WORDS])
+    "|".join(
+        [rf"\b{name}" for name in _OPTIONS] + [rf"^{name}(?= (?:is|has) )" for name in _FIRST_WORDS]
+    )
 )
 
 
@@ -66,6 +90,8 @@ class CommandGroup(typer.core.TyperGroup):
             status = super().main(*args, **(kwargs | {"standalone_mode": False}))
         except CommandError as error:
             complain(str(error))
+            for note in getattr(error, "__notes__", ()):
+                remark(note)
             status = error.exit_code
         except _ArgumentError as error:
             complain(error.format_message().rstrip(".") + _where_to_look(error.ctx))
@@ -106,8 +132,8 @@ def loading_errors() -> Iterator[None]:
         raise CommandError(in_words_of_a_shell(error)) from error
 
 
-def in_words_of_a_shell(error: BaseException) -> str:
-    """Say what an error says, with options in the place of arguments.
+def in_words_of_a_shell(error: BaseException | str) -> str:
+    """Say what an error or a note says, with options in the place of arguments.
 
     Examples
     --------
@@ -147,7 +173,7 @@ def keeping_stdout() -> Iterator[None]:
     """Keep stdout for results: prints of other libraries go to stderr, warnings become remarks."""
 
     def show(message: Warning | str, *_args: Any, **_kwargs: Any) -> None:
-        remark(f"warning: {message}")
+        remark(f"warning: {in_words_of_a_shell(message)}")
 
     with redirect_stdout(sys.stderr), warnings.catch_warnings():
         warnings.simplefilter("ignore")

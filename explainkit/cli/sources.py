@@ -51,10 +51,8 @@ def load(source: Source, size: tuple[int, int] | None) -> tuple[Any, Intake]:
     CommandError
         If there is no such model, or it takes no such pictures.
     """
+    check_preprocess(source.preprocess)
     with loading_errors():
-        if source.preprocess is not None:
-            with usage_errors():
-                find_scale(source.preprocess)
         model, family = load_model(source.model, source.weights), family_of(source.model)
     _tell_opener(Path(source.model), model)
     with model_errors():
@@ -64,6 +62,19 @@ def load(source: Source, size: tuple[int, int] | None) -> tuple[Any, Intake]:
     if intake.assumed:
         remark(f"{intake.assumed}; --preprocess says otherwise")
     return model, intake
+
+
+def check_preprocess(preprocess: str | None) -> None:
+    """Refuse a way to scale pictures that there is not, before a model is loaded.
+
+    Raises
+    ------
+    CommandError
+        If it is neither a range nor a family.
+    """
+    if preprocess is not None:
+        with loading_errors(), usage_errors():
+            find_scale(preprocess)
 
 
 def load_unweighted(model: str) -> Any:

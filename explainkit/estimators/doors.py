@@ -226,9 +226,10 @@ class _Doors:
         explainer = self.explainer(model)
         return Redrawing.of(explainer, explainer.inputs().check_docs(docs), stages, seed)
 
-    def digest(self, model: Any, docs: Any) -> str:
+    def digest(self, model: Any, docs: Any = None) -> str:
         explainer = self.explainer(model)
-        explainer.anatomy(explainer.inputs().check_docs(docs))  # builds what is not built yet
+        if docs is not None:
+            explainer.anatomy(explainer.inputs().check_docs(docs))  # builds what is not built yet
         found = hashlib.sha256(explainer.structure().encode())
         for weight in explainer.learnt():
             found.update(f"{weight.dtype}{weight.shape}".encode())

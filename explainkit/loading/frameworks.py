@@ -44,7 +44,7 @@ def import_keras() -> Any:
 @contextmanager
 def _silent_import() -> Iterator[None]:
     # TensorFlow's libraries write to the descriptor before they read how loud to be.
-    if "keras" in sys.modules or "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+    if "keras" in sys.modules or os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
         yield
         return
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"

@@ -10,9 +10,12 @@ from numpy.typing import NDArray
 from explainkit.explanation import warn
 from explainkit.methods import find_method, option_names
 from explainkit.methods.base import Method
+from explainkit.metrics.kept import Kept, are_explanations
 
 #: What `evaluate` sees to itself.
 _OWN = ("docs", "image", "images", "on_error", "targets", "top_targets")
+#: What is for methods that are built at layers.
+_AT_LAYERS = ("layer", "reshape")
 
 
 def find_methods(methods: Any, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -37,7 +40,12 @@ def find_methods(methods: Any, options: Mapping[str, Any]) -> dict[str, dict[str
     """
     _check_own(options)
     if isinstance(methods, Mapping):
-        named = {str(name): _arguments(method, options) for name, method in methods.items()}
+        named = {
+            str(name): _kept(str(name), method, options)
+            if are_explanations(method)
+            else _arguments(method, options)
+            for name, method in methods.items()
+        }
     else:
         given = methods if isinstance(methods, list | tuple) else [methods]
         found = [_arguments(method, options) for method in given]
@@ -48,6 +56,12 @@ def find_methods(methods: Any, options: Mapping[str, Any]) -> dict[str, dict[str
     if not named:
         raise ValueError("methods is empty; give the name of one, such as 'gradcam'")
     return named
+
+
+def _kept(name: str, explanations: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what metrics are told of explanations that are there."""
+    others = {key: value for key, value in options.items() if key not in _AT_LAYERS}
+    return {"method": Kept(name, explanations), **others}
 
 
 def _arguments(method: Any, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,8 +88,7 @@ def _check_own(arguments: Mapping[str, Any]) -> None:
 
 
 def _completed(method: Method, options: Mapping[str, Any]) -> dict[str, Any]:
-    at_layers = ("layer", "reshape")
-    fitting = {k: v for k, v in options.items() if method.at_layers or k not in at_layers}
+    fitting = {k: v for k, v in options.items() if method.at_layers or k not in _AT_LAYERS}
     return {"method": method, **fitting}
 
 

@@ -39,6 +39,9 @@ class Metric(ABC):
     #: Whether the model must say probabilities.
     needs_probabilities: ClassVar[bool] = False
 
+    #: Whether it has documents explained anew.
+    explains: ClassVar[bool] = False
+
     @abstractmethod
     def measure(self, batch: Batch) -> Sequence[Measured]:
         """Measure each explanation of a batch."""

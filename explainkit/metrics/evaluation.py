@@ -21,13 +21,15 @@ from explainkit.methods.base import Method
 from explainkit.metrics.arguments import Masks, Targets, find_methods
 from explainkit.metrics.base import Metric
 from explainkit.metrics.finding import find_metrics
+from explainkit.metrics.kept import Explanations, Kept
 from explainkit.metrics.measuring import Evaluator
 from explainkit.metrics.results import Evaluation, Measurement
 from explainkit.metrics.saving import Saved
 from explainkit.progress import progress_bar
 
-#: A method by name or by hand, or all arguments with which documents are explained.
-MethodLike = str | Method | Mapping[str, Any]
+#: A method by name or by hand, all arguments with which documents are explained, or
+#: explanations of them that are there already.
+MethodLike = str | Method | Mapping[str, Any] | Explanations
 
 
 def evaluate(
@@ -61,7 +63,9 @@ def evaluate(
     methods : sequence or mapping
         Names of methods, or methods made by hand; or a mapping from names of one's own to
         these, or to dicts of the arguments of `explainkit.explain_predictions`, such as
-        ``{"early": {"method": "layercam", "layer": "block_3"}}``.
+        ``{"early": {"method": "layercam", "layer": "block_3"}}``, or to explanations that are
+        there already, one for each document in the same order: a list, or what
+        `explainkit.datasets.load` gives.
     metrics : sequence or mapping
         Names of metrics (`explainkit.metrics.METRICS`), or metrics made by hand; or a mapping
         from names of one's own to these.
@@ -114,9 +118,13 @@ def evaluate(
     """
     asked = find_methods(methods, options)
     measures = find_metrics(metrics)
+    kept = [one["method"] for one in asked.values() if isinstance(one.get("method"), Kept)]
     _check(measures, masks, activation, batch_size, confidence)
+    _check_nothing_anew(measures, kept)
     arrays = arrays_in(model, docs)
     count = len(arrays[0]) if arrays else None
+    for explanations in kept:
+        explanations.check_count(count)
     of_docs, of_pictures = Targets(targets, count), Masks(masks, count)
     parts = _parts(docs, count, batch_size)
     first = next(parts, None)
@@ -135,7 +143,7 @@ def evaluate(
             for found in evaluator.measured(part, positions, of_part, seen, saved):
                 rows += [row for of_doc in found for row in of_doc]
                 bar.update(len(found))
-    for what in (of_docs, of_pictures):
+    for what in (of_docs, of_pictures, *kept):
         what.check_used_up(positions[-1] + 1)
     return Evaluation(tuple(rows), tuple(asked), measures, confidence)
 
@@ -156,6 +164,15 @@ def _check(
         raise ValueError(f"batch_size is {batch_size!r}; give a whole number, 1 or more")
     if not isinstance(confidence, float) or not 0 < confidence < 1:
         raise ValueError(f"confidence is {confidence!r}; give a number between 0 and 1")
+
+
+def _check_nothing_anew(metrics: Mapping[str, Metric], kept: Sequence[Kept]) -> None:
+    anew = [name for name, metric in metrics.items() if metric.explains]
+    if anew and kept:
+        raise ValueError(
+            f"{', '.join(anew)} explains documents anew, and {kept[0].name!r} names explanations "
+            "that are kept: leave out the one or the other"
+        )
 
 
 def _parts(docs: Any, count: int | None, batch_size: int) -> Iterator[tuple[int, Any]]:

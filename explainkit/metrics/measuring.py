@@ -1,6 +1,6 @@
 """A batch of documents explained and measured, by each method and each metric."""
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -13,6 +13,7 @@ from explainkit.explanation import Explanation, TargetName, without_warnings
 from explainkit.metrics.base import Measured, Metric
 from explainkit.metrics.batch import Batch
 from explainkit.metrics.checking import UnmeasurableError
+from explainkit.metrics.kept import Kept
 from explainkit.metrics.results import Measurement
 from explainkit.metrics.saving import Saved, say
 from explainkit.metrics.targeting import explained_at
@@ -27,7 +28,8 @@ class Evaluator:
     ----------
     model
     methods : dict
-        For each, the arguments with which documents are explained.
+        For each, the arguments with which documents are explained; as its `method` there may
+        be explanations that are kept.
     metrics : dict of Metric
     activation : str or None
     batch_size : int
@@ -46,7 +48,7 @@ class Evaluator:
         """Say what is asked, so that a file of other answers is told from one of these."""
         return {
             "model": digest(self.model, docs),
-            "methods": {name: say(one) for name, one in self.methods.items()},
+            "methods": {name: _said(one) for name, one in self.methods.items()},
             "metrics": {name: say(metric) for name, metric in self.metrics.items()},
             "activation": self.activation,
         }
@@ -101,9 +103,12 @@ class Evaluator:
     ) -> list[list[Measurement]]:
         """Measure some documents by one method."""
         asked = {"batch_size": self.batch_size, **self.methods[name]}
+        kept = asked.pop("method") if isinstance(asked.get("method"), Kept) else None
         columns: dict[str, Sequence[Measured]] = {}
         with without_warnings():  # what is blank says so in the table
-            explanations = self._explained(docs, targets, asked)
+            explanations = (
+                kept.at(positions, targets) if kept else self._explained(docs, targets, asked)
+            )
             good = [row for row, one in enumerate(explanations) if not one.error]
             if good:
                 batch = Batch(
@@ -173,6 +178,12 @@ class Evaluator:
                 f"{', '.join(asking)} must know probabilities, and {explanations[0].estimator} "
                 f"gives a score as it is for target {raw.target!r}: {remedy}"
             )
+
+
+def _said(arguments: Mapping[str, Any]) -> str:
+    method = arguments.get("method")
+    kept = {"method": f"kept {method.digest()}"} if isinstance(method, Kept) else {}
+    return say({**arguments, **kept})
 
 
 def _target(explanation: Explanation, targets: Any, row: int) -> Any:

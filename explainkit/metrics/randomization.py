@@ -79,6 +79,7 @@ class ParameterRandomization(Metric):
     source: ClassVar[str] = "Adebayo et al. 2018, arXiv:1810.03292"
     better: ClassVar = "lower"
     cost: ClassVar[str] = "1 explanation for each stage"
+    explains: ClassVar[bool] = True
 
     similarity: str = likeness_field("spearman")
     stages: int | None = stages_field()
@@ -120,6 +121,7 @@ class RandomLogit(Metric):
     source: ClassVar[str] = "Sixt, Granz and Landgraf 2020, arXiv:1912.09818"
     better: ClassVar = "lower"
     cost: ClassVar[str] = "1 explanation"
+    explains: ClassVar[bool] = True
 
     similarity: str = likeness_field("ssim")
     seed: int = seed_field()

@@ -76,6 +76,7 @@ class MaxSensitivity(Metric):
     source: ClassVar[str] = "Yeh et al. 2019, arXiv:1901.09392"
     better: ClassVar = "lower"
     cost: ClassVar[str] = "1 explanation for each sample"
+    explains: ClassVar[bool] = True
 
     samples: int = attrs.field(default=10, kw_only=True, validator=whole_number(1))
     radius: float = attrs.field(default=0.02, kw_only=True, validator=share)

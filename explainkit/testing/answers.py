@@ -77,7 +77,8 @@ class AnswerContract(Subject):
         """Many may explain one model at the same time, each a doc of their own."""
         docs = [self.make_doc(seed) for seed in range(_THREADS)]
         # Of another model, so that the threads meet one that is explained for the first time.
-        alone = [self.explain(self.make_model(), doc) for doc in docs]
+        other = self.make_model()
+        alone = [self.explain(other, doc) for doc in docs]
         model, together = self.make_model(), Barrier(_THREADS)
 
         def work(doc: Any) -> list[Explanation]:

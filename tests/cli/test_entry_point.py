@@ -33,9 +33,11 @@ def test_the_script_is_the_module():
 def test_quick_commands_load_no_framework():
     code = (
         "import sys, explainkit.cli.app; from typer.testing import CliRunner\n"
-        "for words in (['--help'], ['methods', '--json'], ['explain', '--help']):\n"
+        "for words in (['--help'], ['methods', '--json'], ['explain', '--help'],\n"
+        "              ['dataset', '--help']):\n"
         "    assert CliRunner().invoke(explainkit.cli.app.app, words).exit_code == 0\n"
-        "print(sorted({'keras', 'tensorflow', 'matplotlib', 'torch', 'jax'} & set(sys.modules)))"
+        "print(sorted({'keras', 'tensorflow', 'matplotlib', 'torch', 'jax', 'pyarrow', 'ray'}\n"
+        "    & set(sys.modules)))"
     )
     result = shell(code=code)
     assert result.stdout == "[]\n", result.stderr

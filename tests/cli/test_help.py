@@ -39,23 +39,25 @@ def test_what_an_option_takes_is_named_in_words(command):
     assert all(one.metavar or one.is_flag for one in options_of(command))
 
 
-def test_the_help_of_a_command_has_commands_to_copy():
-    lines = [line.strip() for line in (COMMANDS["explain"].epilog or "").split("\n\n")]
+@pytest.mark.parametrize(("command", "count"), [("explain", 5), ("dataset", 4)])
+def test_the_help_of_a_command_has_commands_to_copy(command, count):
+    lines = [line.strip() for line in (COMMANDS[command].epilog or "").split("\n\n")]
     examples = [line.split() for line in lines if line.startswith("explainkit ")]
-    assert len(examples) == 5
+    assert len(examples) == count
     for words in examples:
-        assert words[:2] == ["explainkit", "explain"]
+        assert words[:2] == ["explainkit", command]
         assert "--model" in words
-        assert {word for word in words if re.match(r"--?[a-z]", word)} <= spelled("explain")
-    shown = " ".join(helped("explain").split())
+        assert {word for word in words if re.match(r"--?[a-z]", word)} <= spelled(command)
+    shown = " ".join(helped(command).split())
     assert all(" ".join(words) in shown for words in examples)
 
 
-def test_the_page_of_the_command_line_has_every_option():
+@pytest.mark.parametrize("command", ["explain", "dataset"])
+def test_the_page_of_the_command_line_has_every_option(command):
     text = (DOCS / "command-line.md").read_text(encoding="utf-8")
     missing = [
         one.name
-        for one in options_of("explain")
+        for one in options_of(command)
         if not any(f"`{name}" in text for name in (*one.opts, *one.secondary_opts))
     ]
     assert missing == []

@@ -24,6 +24,9 @@ WHOLE = (
 OF_KERAS = WHOLE if backend.NAME == "tensorflow" else WHOLE[:3]
 #: The forms of targets that make other programs: whatever the method, the rest are lists to it.
 FORMS = ("None", "rows", "callable")
+#: Of five docs: one by one, with a batch that is not full, all at once. How docs become batches
+#: has nothing to do with the method, and batches of four have a test of their own.
+BATCH_SIZES = (1, 2, 5)
 
 
 class WithMethods:
@@ -36,7 +39,11 @@ class WithMethods:
         self.method = request.param
 
     def pytest_generate_tests(self, metafunc):
-        for argument, values_of in (("stage", subjects.stages_of), ("form", self.forms_of)):
+        for argument, values_of in (
+            ("stage", subjects.stages_of),
+            ("form", self.forms_of),
+            ("batch_size", self.batch_sizes_of),
+        ):
             if argument in metafunc.fixturenames:
                 pairs = [(name, value) for name in self.methods for value in values_of(name)]
                 metafunc.parametrize(("_method", argument), pairs, indirect=["_method"])
@@ -46,6 +53,13 @@ class WithMethods:
     def forms_of(self, method):
         every = method == "gradcam"
         return [form for form in self.target_forms if every or form in FORMS]
+
+    def batch_sizes_of(self, method):
+        return BATCH_SIZES if method == "gradcam" else (2,)
+
+    # Without the contract's own mark, which has all the sizes for each method.
+    def test_docs_in_a_batch_are_explained_as_each_alone(self, batch_size):
+        super().test_docs_in_a_batch_are_explained_as_each_alone(batch_size)
 
 
 class TestKeras(WithMethods, subjects.KerasNetwork):

@@ -72,9 +72,8 @@ def test_there_is_one_of_each_family():
 
 @pytest.mark.slow
 @pytest.mark.skipif(NAMES is ELSEWHERE, reason="seen with Keras on TensorFlow")
-@pytest.mark.parametrize("name", SIZES)
-def test_where_the_pooled_map_is_a_single_cell_the_last_larger_one_is_taken(name):
-    model = getattr(keras.applications, name)(weights=None, input_shape=(96, 96, 3))
+def test_where_the_pooled_map_is_a_single_cell_the_last_larger_one_is_taken():
+    model = keras.applications.InceptionV3(weights=None, input_shape=(96, 96, 3))
     expl = explainkit.explain_prediction(model, np.zeros((1, 96, 96, 3), np.float32), targets=0)
     assert model.get_layer(expl.layer).output.shape[1:3] == (4, 4)
 

@@ -118,6 +118,19 @@ def test_documents_without_names_are_counted(write):
     ]
 
 
+def test_a_mapping_says_what_documents_are_called(write):
+    page = write({"cats/1.png": made(), "dog": made(1)})
+    assert [one["texts"]["name"] for one in page.items] == [["cats/1.png"], ["dog"]]
+    page = write({"cats/1.png": made(), "dog": made(1)}, names=["a", "b"])
+    assert [one["texts"]["name"] for one in page.items] == [["a"], ["b"]]
+
+
+def test_a_series_is_no_mapping(write):
+    pandas = pytest.importorskip("pandas")
+    page = write(pandas.Series([made(), made(1)]))
+    assert [one["texts"]["name"] for one in page.items] == [["doc 0"], ["doc 1"]]
+
+
 def test_thumbnails_are_the_overlays_made_small(write):
     photo = Image.new("RGB", (640, 480), "navy")
     photo.paste("orange", (100, 100, 500, 300))

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, Any, BinaryIO, Protocol, TypeGuard
 
 from explainkit.explanation import Explanation
 from explainkit.formatters.colormaps import Colormap
@@ -25,8 +25,18 @@ ENDINGS = (".html", ".htm")
 _END: Any = object()
 
 
+class Named(Protocol):
+    """Explanations by what their documents are called: a dict, or what a run has kept."""
+
+    def keys(self) -> Iterable[str]:
+        """Give the names."""
+
+    def values(self) -> Iterable[Explanation]:
+        """Give the explanations, in the same order."""
+
+
 def report(
-    explanations: Iterable[Explanation],
+    explanations: Iterable[Explanation] | Named,
     path: str | os.PathLike[str],
     *,
     names: Iterable[str | os.PathLike[str]] | None = None,
@@ -46,12 +56,13 @@ def report(
 
     Parameters
     ----------
-    explanations : iterable of Explanation
-        One for each document, as ``explain_predictions`` gives them.
+    explanations : iterable of Explanation, or mapping
+        One for each document, as ``explain_predictions`` gives them; or a mapping from names
+        to them, such as `explainkit.datasets.load` gives.
     path : str or path
         The file to write, ending in .html or .htm. It is written whole, or left as it was.
     names : iterable of str or path, or None
-        What the documents are called; by default "doc 0", "doc 1", …
+        What the documents are called; by default as the mapping says, or "doc 0", "doc 1", …
     truth : iterable, or None
         For each document what is right: the unit or the label, which the first target is
         compared with; where it is, which its heatmap is compared with (a box or several,
@@ -111,8 +122,11 @@ def report(
         "boxes": boxes,
     }
     as_drawing(**drawing)
-    asked = _iterator_of(explanations)
     check_counts(explanations, names=names, truths=truth)
+    if _are_named(explanations):
+        names = list(explanations.keys()) if names is None else names
+        explanations = explanations.values()
+    asked = _iterator_of(explanations)
     called, known = names_beside(names), truths_beside(truth)
     with (
         whole_file(file) as whole,
@@ -135,6 +149,11 @@ def report(
             raise ValueError("there are no explanations; a report is about at least one document")
         page.write(out, title)
     return file
+
+
+def _are_named(given: Any) -> TypeGuard[Named]:
+    # A series of pandas has keys, which are numbers, and values that are no method.
+    return all(callable(getattr(given, name, None)) for name in ("keys", "values"))
 
 
 def _as_page(path: Any) -> Path:
