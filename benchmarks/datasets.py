@@ -235,6 +235,7 @@ def _bytes_of(file: pq.FileMetaData, column: str) -> int:
 
 def planning(bench: Bench, folder: Path) -> None:
     """Print what whoever plans a run holds of each picture and shard, and how long it takes."""
+    find_source(str(folder / "pictures"))  # what is loaded for the first is not held for each
     tracemalloc.start()
     begun = time.perf_counter()
     source = find_source(str(folder / "pictures"))
