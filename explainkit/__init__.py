@@ -22,7 +22,9 @@ from explainkit.explanation import (
 
 if TYPE_CHECKING:
     from explainkit import (
-        datasets,
+        datasets as datasets,
+    )
+    from explainkit import (
         filters,
         formatters,
         inspection,
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
         training,
     )
     from explainkit.arrays import explain_arrays
-    from explainkit.datasets import explain_dataset
+    from explainkit.datasets import explain_dataset as explain_dataset
     from explainkit.explain import explain_prediction, explain_predictions
     from explainkit.formatters import (
         compare,
@@ -66,11 +68,9 @@ __all__ = [
     "__version__",
     "compare",
     "counterfactual",
-    "datasets",
     "evaluate",
     "expand_heatmap",
     "explain_arrays",
-    "explain_dataset",
     "explain_prediction",
     "explain_predictions",
     "filters",
@@ -104,6 +104,9 @@ _ARRAY_DOORS = (
     *("integrated_gradients", "layercam", "occlusion", "rise", "scorecam", "smoothgrad"),
     *("vargrad", "xgradcam"),
 )
+
+#: What is there where the extra `datasets` is installed: importing all names must not need it.
+_OF_EXTRAS = ("datasets", "explain_dataset")
 
 #: Where each name lives that is not loaded with the package.
 _HOMES = {
@@ -155,7 +158,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, *_ARRAY_DOORS]
+    return [*__all__, *_ARRAY_DOORS, *_OF_EXTRAS]
 
 
 def _as_png(expl: Explanation) -> bytes | None:

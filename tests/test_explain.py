@@ -42,10 +42,26 @@ def test_importing_explainkit_loads_no_framework():
     assert ran.stdout.strip() == "[]", ran.stderr
 
 
+def test_all_names_can_be_imported_without_the_extras():
+    ran = run("""
+        import sys
+        sys.modules["pyarrow"] = None  # as where it is not installed
+        from explainkit import *
+        import explainkit
+        try:
+            explainkit.explain_dataset
+        except ImportError as error:
+            print(error)
+    """)
+    assert ran.stdout.strip().endswith("pip install 'explainkit[datasets]'"), ran.stderr
+
+
 def test_every_public_name_is_there():
     for name in explainkit.__all__:
         assert getattr(explainkit, name) is not None
-    assert dir(explainkit) == sorted([*explainkit.__all__, *explainkit._ARRAY_DOORS])
+    assert dir(explainkit) == sorted(
+        [*explainkit.__all__, *explainkit._ARRAY_DOORS, *explainkit._OF_EXTRAS]
+    )
     with pytest.raises(AttributeError, match="no attribute 'explane'"):
         explainkit.explane  # noqa: B018
 

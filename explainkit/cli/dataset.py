@@ -127,7 +127,8 @@ def print_summary(summary: "Summary", *, as_json: bool) -> None:
 def _check_together(given: Sequence[str]) -> None:
     """Refuse among many files, as a shell makes of a glob, what is read as a whole."""
     for path in given if len(given) > 1 else ():
-        kind = "folder" if Path(path).is_dir() else "table" if path.endswith(_TABLES) else None
+        is_table = Path(path).suffix.lower() in _TABLES
+        kind = "folder" if Path(path).is_dir() else "table" if is_table else None
         if kind:
             raise UsageError(
                 f"{path} is a {kind}, but SOURCE has {len(given)}; give one {kind}, or a glob in "

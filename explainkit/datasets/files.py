@@ -10,7 +10,7 @@ import attrs
 
 from explainkit.datasets.items import Item, PictureFile
 from explainkit.datasets.key_digests import KeyDigest
-from explainkit.datasets.places import is_url
+from explainkit.datasets.places import check_place, is_url
 from explainkit.datasets.plain_text import written
 from explainkit.datasets.shards import Entry, shard_name
 from explainkit.datasets.sources import Source
@@ -132,6 +132,7 @@ def find_files(path: str, output: str = "") -> Found:
     """
     from fsspec.core import url_to_fs
 
+    check_place(path)
     store, root = url_to_fs(path)
     choose: Callable[[Iterable[str]], list[str]] = sorted
     if glob.has_magic(path) and not store.exists(root):
@@ -153,7 +154,9 @@ def find_files(path: str, output: str = "") -> Found:
         if one["type"] != "directory"
     }
     own = _within(root, url_to_fs(output)[1]) if output else None
-    names = [name for name in choose(sizes) if own is None or not name.startswith(own)]
+    if own is not None:
+        sizes = {name: size for name, size in sizes.items() if not name.startswith(own)}
+    names = choose(sizes)
     if not names:
         what = "is a picture or a Parquet file, by the endings of names" if sizes else "is a file"
         raise FileNotFoundError(2, f"nothing there {what}", path)
@@ -173,6 +176,7 @@ def list_files(paths: Sequence[str]) -> Files:
     """
     seen: set[str] = set()
     for path in paths:
+        check_place(path)
         if path in seen:
             raise ValueError(f"source has the path {path!r} twice; keys must differ")
         if not is_url(path) and Path(path).is_dir():
@@ -209,7 +213,7 @@ def _in_folder(root: str) -> dict[str, dict[str, Any]]:
         folders[:] = [one for one, path in inner.items() if not _goes_back(path, way)]
         ways |= {inner[one]: way for one in folders}
         for name in names:
-            path = f"{folder}/{name}"
+            path = f"{folder}/{name}".replace(os.sep, "/")
             found[path] = {"type": "file", "size": _size(path)}
     return found
 

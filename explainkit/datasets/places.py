@@ -15,6 +15,15 @@ def is_url(place: str) -> bool:
     return "://" in place
 
 
+def check_place(place: str) -> None:
+    """Raise a ValueError for URLs in URLs, in which names of files stand before their end."""
+    if "::" in place:
+        raise ValueError(
+            f"{place!r} is a chain of stores, in which files cannot be named one by one; unpack "
+            "it, or mount it as a folder"
+        )
+
+
 def opened(place: str) -> Any:
     """Open a file of bytes to be read.
 

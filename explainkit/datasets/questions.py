@@ -6,6 +6,7 @@ from typing import Any
 import attrs
 import numpy as np
 
+from explainkit.datasets.key_digests import KeyDigest
 from explainkit.datasets.plain_text import written
 from explainkit.datasets.preparing import Preprocess
 from explainkit.function_words import name_function
@@ -84,9 +85,9 @@ _LONGEST = 400
 
 
 def _digest(text: str) -> str:
-    from explainkit.datasets.shards import digest_of_keys
-
-    return digest_of_keys([text])
+    found = KeyDigest()
+    found.add(text)
+    return found.hexdigest()
 
 
 def check_targets(targets: Any) -> Any:

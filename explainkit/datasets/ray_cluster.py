@@ -136,7 +136,10 @@ def _refuse(told: str, would_do: str) -> None:
 
 def _is_ours() -> bool:
     """Tell whether this process started the cluster: then no node joins it."""
-    from ray._private.worker import global_worker
+    try:
+        from ray._private.worker import global_worker
+    except ImportError:
+        return False  # other versions of Ray may have it elsewhere
 
     node = getattr(global_worker, "node", None)
     return node is not None and node.is_head()

@@ -7,6 +7,7 @@ import attrs
 import pyarrow.dataset as pads
 
 from explainkit.datasets.items import Shard
+from explainkit.datasets.overlays import FOLDER as OVERLAYS
 from explainkit.datasets.ray_rows import RayRows
 from explainkit.datasets.runs import Run, read_run
 from explainkit.datasets.shards import (
@@ -76,12 +77,15 @@ class Missing:
         ValueError
             If a stream gives other keys than before.
         """
-        # A shard that is made again may get another name, and an index of it would be old.
-        self.store.remove(MANIFEST)
-        for name in self.store.names(FOLDER):
-            if name.removesuffix(".parquet") not in self.kept:
-                self.store.remove(f"{FOLDER}/{name}")
+        for file in self.store.names(FOLDER):
+            name = file.removesuffix(".parquet")
+            if name not in self.kept:
+                # What is made again may get another name.
+                self.store.remove(MANIFEST)
+                self.store.remove(f"{FOLDER}/{file}")
+                self.store.remove_folder(f"{OVERLAYS}/{name}")
         if isinstance(self.source, RayRows):
+            self.store.remove(MANIFEST)
             return self.source.rest(self.shard_size, self._keys())
         return self._following()
 
@@ -90,6 +94,7 @@ class Missing:
         for shard in self.source.shards(self.shard_size):
             entry = left.pop(shard.name, None)
             if entry is None:
+                self.store.remove(MANIFEST)  # from now on there is more than it tells
                 yield shard
             else:
                 shard.pass_over(entry)

@@ -74,8 +74,8 @@ def explain_dataset(
     source
         A folder of pictures, at any depth, a file, a glob, or a URL of these that fsspec
         opens; a list of paths; Parquet files with pictures as bytes, or paths; a Ray Dataset;
-        or an iterable of pairs (key, array), gone through once: arrays are documents as the
-        model takes them or, where `preprocess` is given, pictures.
+        or an iterable of pairs (key, array), gone through once. Arrays, of Ray Datasets, too, are
+        documents as the model takes them or, where `preprocess` is given, pictures.
     output : str, path or URL
         A folder, which is made. In a store of objects, where nothing locks, no two runs may
         write to one place at a time.

@@ -1,15 +1,16 @@
 """Where a run is kept: a folder, or a place in any store that fsspec writes to."""
 
+import os
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-from explainkit.datasets.places import is_url
+from explainkit.datasets.places import check_place, is_url
 from explainkit.whole_files import whole_file
 
 #: What the names of files end with that are being written.
@@ -58,6 +59,10 @@ class Store(ABC):
         """Remove a file, if it is there."""
 
     @abstractmethod
+    def remove_folder(self, name: str) -> None:
+        """Remove a folder and all that is in it, if it is there."""
+
+    @abstractmethod
     def clear(self) -> None:
         """Remove what was being written when a run was killed."""
 
@@ -104,6 +109,10 @@ class Folder(Store):
     def remove(self, name: str) -> None:
         (self.path / name).unlink(missing_ok=True)
 
+    def remove_folder(self, name: str) -> None:
+        if (self.path / name).is_dir():
+            shutil.rmtree(self.path / name)
+
     def clear(self) -> None:
         for part in self.path.rglob(f".*{_PART}"):
             shutil.rmtree(part) if part.is_dir() else part.unlink()
@@ -122,8 +131,9 @@ class Folder(Store):
         try:
             yield
         finally:
-            # While it is still held, so that nobody else has it.
-            (self.path / "run.lock").unlink(missing_ok=True)
+            # While it is still held, so that nobody else has it; Windows removes no open file.
+            with suppress(PermissionError):
+                (self.path / "run.lock").unlink(missing_ok=True)
             lock.release()
 
 
@@ -175,6 +185,11 @@ class Bucket(Store):
         if store.exists(path):
             store.rm_file(path)
 
+    def remove_folder(self, name: str) -> None:
+        store, path = self._located(name)
+        if store.exists(path):
+            store.rm(path, recursive=True)
+
     def clear(self) -> None:
         """Nothing is there before it is whole."""
 
@@ -186,5 +201,8 @@ class Bucket(Store):
 
 def find_store(output: Any) -> Store:
     """Make a store of a path or a URL."""
-    place = str(output).removeprefix("file://")
-    return Bucket(place) if is_url(place) else Folder(Path(place).absolute())
+    if not isinstance(output, str | os.PathLike):
+        raise TypeError(f"output is a {type(output).__name__}; give a path or a URL")
+    place = os.fspath(output).removeprefix("file://")
+    check_place(place)
+    return Bucket(place) if is_url(place) else Folder(Path(place).expanduser().absolute())

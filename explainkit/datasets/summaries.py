@@ -52,17 +52,21 @@ class Summary:
         return self.explained_now / self.seconds if self.seconds else 0.0
 
     def __str__(self) -> str:
-        now = f"{self.explained_now:,} of them now, in {self.seconds:,.1f} s"
-        there = f"{self.docs - self.explained_now:,} were there"
-        lines = [
-            f"{self.docs:,} documents, {self.rows:,} rows in {self.output}",
-            f"{now} ({self.rate:,.1f} a second); {there}",
-        ]
+        lines = [f"{self.docs:,} documents, {self.rows:,} rows in {self.output}", self._effort()]
         if self.failed:
             lines.append(f"{self.failed:,} failed, each with an error row: {named(self.errors)}")
         if self.blank:
             lines.append(f"{self.blank:,} heatmaps are zero everywhere")
         return "\n".join(lines)
+
+    def _effort(self) -> str:
+        there = self.docs - self.explained_now
+        took = f"in {self.seconds:,.1f} s ({self.rate:,.1f} a second)"
+        if self.docs and not self.explained_now:
+            return "all of them were there"
+        if not there:
+            return f"explained {took}"
+        return f"{self.explained_now:,} of them now, {took}; {there:,} were there"
 
 
 def named(errors: Mapping[str, int]) -> str:

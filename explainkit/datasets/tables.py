@@ -192,10 +192,14 @@ class TableShard:
         key, image = self.columns.key, self.columns.image
         url = f"{self.root}/{self.file}"
         folder = url.rpartition("/")[0]
+        read = 0
         for position, row in self.reader.read(url, self.start, self.stop, self.columns):
             own = None if key is None else row[key]
             called = f"{self.file}#{position}" if own is None else own
+            read += 1
             yield Item(written(called), self.columns.content(row[image], folder))
+        if read < self.stop - self.start:
+            raise OSError(f"{url} has fewer rows than when the run began: it was written anew")
 
     def pass_over(self, entry: Entry) -> None:
         """Go on: the digest of the inputs has told that they are the same."""

@@ -130,10 +130,13 @@ class Worker:
         self._first_error = self._first_error or (key, error)
         if self._failed[True] == _ENOUGH or self._failed[False] == _ENOUGH_UNREAD:
             first, why = self._first_error
-            raise ValueError(
+            told = (
                 f"none of the first {sum(self._failed.values())} documents can be explained; the "
                 f"first, {first!r}: {type(why).__name__}: {why}"
-            ) from why
+            )
+            if self._failed[True]:
+                raise ValueError(told) from why
+            raise OSError(told) from why  # what cannot be read is no fault of the question
 
     def explain(
         self,

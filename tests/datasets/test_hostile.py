@@ -239,3 +239,11 @@ def test_what_a_run_writes_into_its_source_is_no_part_of_it(tmp_path):
     (tmp_path / "link").unlink()
     assert explain(output, tmp_path / "other").docs == 1
     assert explain(output / "overlays", output / "overlays" / "again").docs == 1
+
+
+def test_tables_are_found_again_beside_the_pictures_that_a_run_drew_among_them(tmp_path):
+    file = io.BytesIO()
+    draw_picture(1).save(file, "PNG")
+    pq.write_table(pa.table({"key": ["a"], "image": [file.getvalue()]}), tmp_path / "t.parquet")
+    explain(tmp_path, tmp_path / "explained", overlays=True)
+    assert explain(tmp_path, tmp_path / "explained", overlays=True).explained_now == 0

@@ -53,19 +53,28 @@ def test_a_document_that_comes_late_is_waited_for(before):
 
 
 @pytest.mark.parametrize(
-    ("before", "told"),
+    ("before", "kind", "told"),
     [
-        (failing(ENOUGH), "none of the first 32 .* 'failing 0': RuntimeError: .*it holds -1"),
-        (unread(ENOUGH_UNREAD), "none of the first 1000 .* 'unread 0': ValueError: .*no picture"),
+        (
+            failing(ENOUGH),
+            ValueError,
+            "none of the first 32 .* 'failing 0': RuntimeError: .*it holds -1",
+        ),
+        (
+            unread(ENOUGH_UNREAD),
+            OSError,
+            "none of the first 1000 .* 'unread 0': ValueError: .*no picture",
+        ),
         (
             [*unread(5), *failing(ENOUGH)],
+            ValueError,
             "none of the first 37 documents can be explained; the first, 'unread 0': ValueError",
         ),
     ],
     ids=["failing", "unread", "both"],
 )
-def test_where_there_is_no_hope_the_first_document_and_its_error_are_told(before, told):
-    with pytest.raises(ValueError, match=told):
+def test_where_there_is_no_hope_the_first_document_and_its_error_are_told(before, kind, told):
+    with pytest.raises(kind, match=told):
         worker().look([*before, good()])
 
 

@@ -66,6 +66,14 @@ def times_of(output):
     return {path.name: path.stat().st_mtime_ns for path in output.glob("shards/*.parquet")}
 
 
+def test_a_complete_run_that_is_asked_for_others_stays_complete(tmp_path):
+    output = tmp_path / "output"
+    explain(iter([(str(key), draw_picture(key)) for key in range(6)]), output, shard_size=2)
+    with pytest.raises(ValueError, match="source gives other keys"):
+        explain(iter([(f"x{key}", draw_picture(key)) for key in range(6)]), output, shard_size=2)
+    assert datasets.load(output).complete
+
+
 def refusal(output, given=None, **options):
     """Explain, to be refused; give the message, seeing that nothing was changed."""
     before = {name: Path(output, name).read_bytes() for name in files_in(output)}

@@ -13,6 +13,8 @@ import fsspec
 import pytest
 
 from explainkit import datasets
+from explainkit.datasets.sources import find_source
+from explainkit.datasets.stores import find_store
 
 from .conftest import assert_same_rows, draw_doc, explain, left_over
 
@@ -187,3 +189,21 @@ def test_a_folder_may_be_given_as_a_url(tmp_path):
 def test_a_store_that_nobody_knows_is_told():
     with pytest.raises(ValueError, match="Protocol not known: nowhere"):
         explain_docs("nowhere://kept")
+
+
+@pytest.mark.parametrize("given", [None, 3, ["a"]])
+def test_an_output_that_is_no_place_is_refused(given):
+    with pytest.raises(TypeError, match=r"output is a \w+; give a path or a URL"):
+        find_store(given)
+
+
+def test_an_output_may_be_in_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert find_store("~/explained").place == str(tmp_path / "explained")
+
+
+def test_chains_of_stores_are_refused(tmp_path):
+    chain = f"zip://*.png::{tmp_path}/photos.zip"
+    for make in (find_store, find_source, lambda place: find_source([place])):
+        with pytest.raises(ValueError, match="is a chain of stores"):
+            make(chain)

@@ -308,3 +308,11 @@ def test_of_a_large_group_of_rows_little_is_in_memory(tmp_path):
         for _ in shard.items():
             most = max(most, pa.total_allocated_bytes() - before)
     assert most < 15e6
+
+
+def test_a_file_that_is_written_anew_meanwhile_with_fewer_rows_stops_the_run(tmp_path, cells, keys):
+    source = find_source(write(tmp_path / "t.parquet", 4, key=keys, image=cells))
+    write(tmp_path / "t.parquet", 4, key=keys[:3], image=cells[:3])
+    [first, *_] = source.shards(6)
+    with pytest.raises(OSError, match="t.parquet has fewer rows than when the run began"):
+        list(first.items())
