@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import attrs
+import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
 from explainkit.datasets.items import Shard
@@ -143,11 +144,12 @@ def _check_once(store: Store, run: Run, names: Iterable[str]) -> None:
     shards = open_shards(store, names, run.map_shape)
     keys = shards.to_table(columns=["key"], filter=pads.field("rank") == 0)["key"]
     counts = keys.value_counts()
-    twice = [one["values"].as_py() for one in counts if one["counts"].as_py() > 1]
-    if twice:
+    twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
+    if len(twice):
+        one = twice[0].as_py()
         raise ValueError(
-            f"the Ray Dataset has {len(twice)} keys more than once, such as {twice[0]!r}; keys "
-            "must differ: name another column with key_column"
+            f"the Ray Dataset has {len(twice)} keys more than once, such as {one!r}; keys must "
+            "differ: name another column with key_column"
         )
 
 

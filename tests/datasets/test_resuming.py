@@ -74,6 +74,23 @@ def test_a_complete_run_that_is_asked_for_others_stays_complete(tmp_path):
     assert datasets.load(output).complete
 
 
+def test_a_complete_run_that_goes_on_to_more_is_not_complete_before_its_end(tmp_path):
+    def following(count):
+        yield from ((str(key), draw_picture(key)) for key in range(count))
+        if count == 17:
+            raise ConnectionError("the camera is off")
+
+    output = tmp_path / "output"
+    explain(following(4), output, shard_size=2)
+    with pytest.raises(ConnectionError):
+        explain(following(17), output, shard_size=2, batch_size=1)
+    stopped = datasets.load(output)
+    assert not stopped.complete
+    assert 4 < len(stopped) < 17
+    explain(following(18), output, shard_size=2)
+    assert (datasets.load(output).complete, len(datasets.load(output))) == (True, 18)
+
+
 def refusal(output, given=None, **options):
     """Explain, to be refused; give the message, seeing that nothing was changed."""
     before = {name: Path(output, name).read_bytes() for name in files_in(output)}
